@@ -1,0 +1,1 @@
+"""Annotations, inventory, manifest, sampling, augmentation, loading."""

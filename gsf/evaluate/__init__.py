@@ -1,0 +1,1 @@
+"""Scores of every view, and metrics as a pure function of them."""

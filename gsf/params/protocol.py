@@ -1,0 +1,21 @@
+"""`params/protocols/*.yaml`: how a clip is looked at when a network is evaluated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gsf.params.base import Strict
+
+
+class Protocol(Strict):
+    """One protocol file, named frames x clips x crops."""
+
+    name: str
+    frames: int = Field(ge=1, le=128)  # a clip; must be the model's num_segments
+    clips: int = Field(ge=1, le=100)  # evenly spaced
+    crops: Literal[1, 3]  # 1: centre; 3: left, centre, right or top, centre, bottom
+    sampling: Literal["segments", "dense"] = "segments"
+    average: Literal["logits", "probabilities"] = "logits"  # over clips and crops
+    batch_size: int = Field(default=32, ge=1)  # views of one forward pass

@@ -1,0 +1,1 @@
+"""One graph, two runners: what DVC and Snakemake share."""

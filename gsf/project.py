@@ -1,0 +1,126 @@
+"""Where everything lies: the one place that knows the layout of `data/`, `runs/` and `results/`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gsf.errors import ParamsError
+
+NAME_RULE = "letters, digits, '-' and '_', starting with a letter or digit, at most 80"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+def check_name(name: str, *, what: str) -> str:
+    """Return `name` if it may become part of a path and of a stage's name, else raise ParamsError."""
+    if not _NAME.fullmatch(name):
+        raise ParamsError(f"{what} {name!r} is not a valid name, must be {NAME_RULE}")
+    return name
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder; every method returns an absolute path below `root`."""
+
+    root: Path
+
+    @classmethod
+    def here(cls) -> Project:
+        """The project that holds the current folder: the nearest one upwards with a dvc.yaml and a params/."""
+        start = Path.cwd()
+        for folder in (start, *start.parents):
+            if (folder / "dvc.yaml").is_file() and (folder / "params").is_dir():
+                return cls(folder)
+        raise ParamsError(f"{start}: no project here, must be run in or below a folder with dvc.yaml and params/")
+
+    def relative(self, path: Path) -> str:
+        """`path` below the root in posix form: the form that receipts hold."""
+        return path.relative_to(self.root).as_posix()
+
+    # parameters
+    def params_file(self, kind: str, name: str) -> Path:
+        return self.root / "params" / kind / f"{check_name(name, what=kind.rstrip('s'))}.yaml"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.root / "params" / "plan.yaml"
+
+    # a benchmark's data
+    def data(self, benchmark: str) -> Path:
+        return self.root / "data" / check_name(benchmark, what="benchmark")
+
+    def listing(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "listing.csv"
+
+    def render_receipt(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "render.receipt.json"
+
+    def inventory(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "inventory.csv"
+
+    def inventory_receipt(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "inventory.receipt.json"
+
+    def shard_plan(self, benchmark: str, shard: str) -> Path:
+        return self.data(benchmark) / "plan" / f"{shard}.csv"
+
+    def shard(self, benchmark: str, shard: str) -> Path:
+        return self.data(benchmark) / "shards" / f"{shard}.lmdb"
+
+    def extracted(self, benchmark: str, shard: str) -> Path:
+        """The table of what one extraction found: a row a video, frames or the reason it was excluded."""
+        return self.data(benchmark) / "extracted" / f"{shard}.csv"
+
+    def extract_receipt(self, benchmark: str, shard: str) -> Path:
+        return self.data(benchmark) / "extracted" / f"{shard}.receipt.json"
+
+    def manifest(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "manifest.csv"
+
+    def manifest_info(self, benchmark: str) -> Path:
+        """Class names, flip and reversal pairs, counts and exclusions of a manifest."""
+        return self.data(benchmark) / "manifest.json"
+
+    def manifest_receipt(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "manifest.receipt.json"
+
+    # a study's runs
+    def training(self, study: str, run: str) -> Path:
+        return self.root / "runs" / check_name(study, what="study") / "train" / check_name(run, what="run")
+
+    def checkpoint(self, study: str, run: str) -> Path:
+        return self.training(study, run) / "checkpoint.safetensors"
+
+    def curves(self, study: str, run: str) -> Path:
+        return self.training(study, run) / "curves.csv"
+
+    def training_summary(self, study: str, run: str) -> Path:
+        return self.training(study, run) / "summary.json"
+
+    def train_receipt(self, study: str, run: str) -> Path:
+        return self.training(study, run) / "receipt.json"
+
+    def evaluation(self, study: str, run: str, protocol: str) -> Path:
+        check_name(study, what="study")
+        folder = self.root / "runs" / study / "evaluate" / check_name(run, what="run")
+        return folder / check_name(protocol, what="protocol")
+
+    def scores(self, study: str, run: str, protocol: str) -> Path:
+        return self.evaluation(study, run, protocol) / "scores.safetensors"
+
+    def metrics(self, study: str, run: str, protocol: str) -> Path:
+        return self.evaluation(study, run, protocol) / "metrics.json"
+
+    def confusion(self, study: str, run: str, protocol: str) -> Path:
+        return self.evaluation(study, run, protocol) / "confusion.csv"
+
+    def evaluate_receipt(self, study: str, run: str, protocol: str) -> Path:
+        return self.evaluation(study, run, protocol) / "receipt.json"
+
+    def results(self, study: str) -> Path:
+        return self.root / "results" / check_name(study, what="study")
+
+    # scratch: survives an interrupted stage, never declared, never in a digest
+    def work(self, *parts: str) -> Path:
+        return self.root.joinpath(".work", *parts)

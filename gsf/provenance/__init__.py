@@ -1,0 +1,1 @@
+"""Receipts, the chain they form, and its verification."""

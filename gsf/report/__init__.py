@@ -1,0 +1,1 @@
+"""The results table, its pictures and the receipts behind it."""

@@ -1,0 +1,1 @@
+"""Frames in LMDB shards: write, read, check."""

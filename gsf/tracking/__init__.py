@@ -1,0 +1,1 @@
+"""MLflow as a projection of the chain, rebuilt from journals and receipts at any time."""

@@ -1,0 +1,1 @@
+"""Training: one loop, exact resume, recipes as files."""

@@ -1,0 +1,1 @@
+"""Bytes on disk to frames: probing, ffmpeg, the rendered benchmark."""
