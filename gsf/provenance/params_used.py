@@ -1,0 +1,27 @@
+"""The parameters that a stage depends on, as receipts hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gsf.errors import ParamsError
+from gsf.params.base import read_yaml
+from gsf.project import Project
+
+# Where the videos lie differs between two machines that compute the same; what they are is in their sha256.
+LOCATION_KEYS = frozenset({"videos"})
+
+
+def params_used(project: Project, path: Path, keys: Sequence[str] | None = None) -> dict[str, Any]:
+    """`{file: {key: value}}` of a parameter file: of the given top-level keys, or of all of them."""
+    values = read_yaml(path)
+    missing = [key for key in keys or () if key not in values and key not in _OPTIONAL]
+    if missing:
+        raise ParamsError(f"{project.relative(path)}: {', '.join(missing)} is missing, must be given")
+    chosen = values if keys is None else {key: values[key] for key in keys if key in values}
+    return {project.relative(path): {key: value for key, value in chosen.items() if key not in LOCATION_KEYS}}
+
+
+_OPTIONAL = frozenset({"on_unreadable", "render"})

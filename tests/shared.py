@@ -1,0 +1,21 @@
+"""Real data beside the project: found through GSF_SHARED or at `../shared`, never copied; tests skip where it is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_DEFAULT = Path(__file__).resolve().parents[2] / "shared"
+
+
+def shared_folder() -> Path | None:
+    """The folder with `real/` and `reference/`, or None."""
+    folder = Path(os.environ.get("GSF_SHARED", _DEFAULT))
+    return folder if folder.is_dir() else None
+
+
+needs_shared = pytest.mark.skipif(
+    shared_folder() is None, reason="needs the reference files: set GSF_SHARED or put them at ../shared"
+)
