@@ -1,0 +1,75 @@
+"""Results of the speed scripts: one JSON file a topic and machine, `bench/results/<topic>-<machine>.json`.
+
+Each case is `{case, metric, value, unit, baseline, ratio, goal, met, command, device, versions, date}`; `ratio` is ours
+against the baseline of the same run, higher is better. A goal that is not met stays in the list, with `met: false`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PACKAGES = ("torch", "torchvision", "numpy", "lmdb", "av", "imageio-ffmpeg")
+
+
+def machine() -> str:
+    """Name of this machine's processor, fit for a file name; not the host's name."""
+    cpu = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", cpu.read_text(), re.MULTILINE) if cpu.is_file() else None
+    model = found[1] if found else platform.processor() or platform.machine()
+    return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-") or "unknown"
+
+
+def versions() -> dict[str, str]:
+    """Python and those of `PACKAGES` that are installed here."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def case(
+    name: str, metric: str, value: float, unit: str, *, baseline: float, ratio: float, goal: float | None = None
+) -> dict[str, Any]:
+    """One case; `goal` is the ratio to reach, None where there is none (`met` is then None too)."""
+    return {
+        "case": name,
+        "metric": metric,
+        "value": round(value, 6),
+        "unit": unit,
+        "baseline": round(baseline, 6),
+        "ratio": round(ratio, 3),
+        "goal": goal,
+        "met": None if goal is None else ratio >= goal,
+    }
+
+
+def write(topic: str, cases: list[dict[str, Any]]) -> Path:
+    """Write the cases of one run, print one line for each, and return the file.
+
+    What a case does not say itself of command, device, versions and date is filled in.
+    """
+    command = "python " + " ".join([str(Path(sys.argv[0]).name and f"bench/{Path(sys.argv[0]).name}"), *sys.argv[1:]])
+    common = {
+        "command": command,
+        "device": machine(),
+        "versions": versions(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{topic}-{machine()}.json"
+    path.write_text(json.dumps([{**common, **row} for row in cases], indent=1) + "\n")
+    for row in cases:
+        verdict = {True: "goal met", False: f"below the goal of {row.get('goal')}", None: ""}[row.get("met")]
+        print(f"{topic}: {row['case']}: {row['value']:g} {row['unit']}, x{row['ratio']:g} {verdict}".rstrip())
+    return path

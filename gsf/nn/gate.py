@@ -1,0 +1,64 @@
+"""The gate of GSM and GSF: one plane per group of channels that says how much of a feature moves in time.
+
+Sudhakaran, Escalera, Lanz, "Gate-Shift Networks for Video Action Recognition", CVPR 2020, section 3.2;
+"Gate-Shift-Fuse for Video Action Recognition", TPAMI 2023, section 3.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Gate(nn.Module):
+    """`tanh(conv(relu(bn(x))))` with a 3x3x3 convolution of two groups, channels -> 2 planes, padding 1.
+
+    The weight has the shape of the 3D convolution, `(2, channels/2, 3, 3, 3)` as (plane, channel, time, height,
+    width), but frames stay in the batch dimension: a 2D convolution yields three planes, one for each step in time,
+    and these are added one frame apart. Batch norm over (B, T, H, W) is batch norm over a batch of B*T frames.
+
+    Args:
+        channels: channels of the feature map, even.
+        num_segments: frames T of a clip.
+        zero: start with a zero convolution, so that no feature moves (GSM); else the framework's default (GSF).
+
+    Shape:
+        `(B*T, channels, H, W)` to `(B, T, 2, H, W)`, values in (-1, 1).
+    """
+
+    def __init__(self, channels: int, num_segments: int, *, zero: bool) -> None:
+        super().__init__()
+        self.num_segments = num_segments
+        self.norm = nn.BatchNorm2d(channels)
+        self.weight = nn.Parameter(torch.empty(2, channels // 2, 3, 3, 3))
+        self.bias = nn.Parameter(torch.empty(2))
+        self.reset_parameters(zero=zero)
+
+    def reset_parameters(self, *, zero: bool) -> None:
+        """Zeros, or what `nn.Conv3d` starts with."""
+        if zero:
+            nn.init.zeros_(self.weight)
+            nn.init.zeros_(self.bias)
+            return
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        bound = 1 / math.sqrt(self.weight[0].numel())
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = functional.relu(self.norm(x), inplace=True)
+        # (2, C/2, 3, 3, 3) -> (2 planes * 3 steps, C/2, 3, 3)
+        kernel = self.weight.transpose(1, 2).flatten(0, 1)
+        taps = functional.conv2d(active, kernel, padding=1, groups=2)
+        taps = taps.view(-1, self.num_segments, 2, 3, *x.shape[-2:])
+        past, present, future = taps.unbind(3)
+        # out[t] = past(frame t-1) + present(frame t) + future(frame t+1), frames outside the clip being zero
+        past = functional.pad(past[:, :-1], [0] * 6 + [1, 0])
+        future = functional.pad(future[:, 1:], [0] * 6 + [0, 1])
+        # Under autocast the bias is wider than the planes: come back to the width of the features.
+        return torch.tanh(present + past + future + self.bias.view(2, 1, 1)).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{2 * self.weight.shape[1]} -> 2, kernel_size=3x3x3, num_segments={self.num_segments}"

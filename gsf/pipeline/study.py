@@ -1,0 +1,194 @@
+"""Studies: `params/studies/NAME.yaml`, written by people, resolved into `params/plan.yaml`, which the graph loops over."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import yaml
+
+from gsf.errors import ParamsError, PipelineError
+from gsf.params.base import Strict, load
+from gsf.params.benchmark import Benchmark
+from gsf.params.model import Model
+from gsf.params.protocol import Protocol
+from gsf.params.recipe import Recipe
+from gsf.params.study import (
+    Plan,
+    PlannedBenchmark,
+    PlannedEvaluation,
+    PlannedShard,
+    PlannedTraining,
+    Study,
+)
+from gsf.project import NAME_RULE, Project, check_name
+from gsf.provenance.hashing import write_atomically
+
+# What the name of an experiment must contain, by the temporal module of its model.
+TEMPORAL_NAMES = {"none": "tsn", "tsm": "tsm", "gsm": "gsm", "gsf": "gsf"}
+
+SchemaT = TypeVar("SchemaT", bound=Strict)
+
+
+def resolve(project: Project, study_name: str) -> Plan:
+    """The plan of a study; every file that it names is validated on the way.
+
+    Raises ParamsError, which names file, key, value and rule.
+    """
+    where = f"params/studies/{study_name}.yaml"
+    study = load(Study, project.params_file("studies", study_name))
+    if study.study != study_name:
+        raise ParamsError(f"{where}: study is {study.study!r}, must be the name of its file, {study_name!r}")
+    for key in study.experiments:
+        _check_key(key, where=f"{where}: experiments.{key}")
+
+    benchmarks = _named(project, "benchmarks", Benchmark, (item.benchmark for item in study.experiments.values()))
+    models = _named(project, "models", Model, (item.model for item in study.experiments.values()))
+    _named(project, "recipes", Recipe, (item.recipe for item in study.experiments.values()))
+    protocols = _named(project, "protocols", Protocol, study.protocols)
+    _check_experiments(where, study, models, protocols)
+
+    shards = [(name, f"{number:02d}") for name, item in benchmarks.items() for number in range(item.shards)]
+    trainings = [
+        PlannedTraining(run=f"{key}-s{seed}", experiment=key, seed=seed, **item.model_dump())
+        for key, item in study.experiments.items()
+        for seed in study.seeds
+    ]
+    return Plan(
+        study=study.study,
+        threads=study.threads,
+        rendered=[name for name, item in benchmarks.items() if item.render is not None],
+        scanned=[name for name, item in benchmarks.items() if item.render is None],
+        benchmarks={name: PlannedBenchmark(annotations=item.annotations) for name, item in benchmarks.items()},
+        shards=_keyed(where, ((f"{name}-{shard}", PlannedShard(benchmark=name, shard=shard)) for name, shard in shards)),
+        experiments=_keyed(where, ((f"{study.study}-{item.run}", item) for item in trainings)),
+        evaluations=_keyed(
+            where,
+            (
+                (
+                    f"{study.study}-{item.run}-{protocol}",
+                    PlannedEvaluation(run=item.run, benchmark=item.benchmark, protocol=protocol),
+                )
+                for item in trainings
+                for protocol in protocols
+            ),
+        ),
+    )
+
+
+def activate(project: Project, name: str) -> Plan:
+    """Make a study the active one: write its plan to `params/plan.yaml`."""
+    plan = resolve(project, name)
+    write_atomically(project.plan_file, plan_text(plan).encode("utf-8"))
+    return plan
+
+
+def read_plan(project: Project) -> Plan:
+    """The active study as `params/plan.yaml` has it."""
+    return load(Plan, project.plan_file)
+
+
+def check_current(project: Project) -> Plan:
+    """The active plan, if it still is what its study file and the files that this names resolve to."""
+    plan = read_plan(project)
+    if plan != resolve(project, plan.study):
+        raise PipelineError(
+            f"params/plan.yaml: is not what params/studies/{plan.study}.yaml resolves to, must be written from it:"
+            f" run `gsf study {plan.study}`"
+        )
+    return plan
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan as explained YAML; the same plan always gives the same bytes."""
+    sections: list[tuple[str, str, Any]] = [
+        ("study", "the active study", plan.study),
+        ("threads", "CPU threads of a training or evaluation", plan.threads),
+        ("rendered", "benchmarks whose videos the pipeline renders itself: stage render@NAME", plan.rendered),
+        ("scanned", "benchmarks whose videos lie in a folder of yours: stage scan@NAME", plan.scanned),
+        ("benchmarks", "stages inventory@KEY and manifest@KEY", plan.benchmarks),
+        ("shards", "stages extract@KEY", plan.shards),
+        ("experiments", "stages train@KEY", plan.experiments),
+        ("evaluations", "stages evaluate@KEY", plan.evaluations),
+    ]
+    lines = [
+        f"# The active study: written by `gsf study {plan.study}` from params/studies/{plan.study}.yaml;",
+        "# edit that file and run it again. Every key below is the name of a stage in dvc.yaml.",
+    ]
+    for key, meaning, value in sections:
+        lines += ["", f"# {meaning}", *_section(key, value)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        yield f"{key}:"
+        for name, item in value.items():
+            fields = ", ".join(f"{field}: {_scalar(content)}" for field, content in item.model_dump().items())
+            yield f"  {_scalar(name)}: {{{fields}}}"
+    elif isinstance(value, list) and value:
+        yield f"{key}:"
+        yield from (f"  - {_scalar(item)}" for item in value)
+    else:
+        yield f"{key}: {_scalar(value) if isinstance(value, str | int) else json.dumps(value)}"
+
+
+def _scalar(value: str | int) -> str:
+    """A scalar that YAML 1.1 and 1.2 both read as what it is: text is quoted where either might see a number or a word."""
+    if isinstance(value, int):
+        return str(value)
+    plain = re.fullmatch(r"[A-Za-z/.][A-Za-z0-9_./-]*", value) and yaml.safe_load(value) == value
+    return value if plain and not value.startswith(".") else json.dumps(value, ensure_ascii=False)
+
+
+def _named(project: Project, kind: str, schema: type[SchemaT], names: Iterable[str]) -> dict[str, SchemaT]:
+    """Load each named file once, in order of appearance; the `name` inside must be the file's."""
+    found: dict[str, SchemaT] = {}
+    for name in names:
+        if name in found:
+            continue
+        item = load(schema, project.params_file(kind, name))
+        inside = getattr(item, "name")  # noqa: B009  (every one of these schemas has it)
+        if inside != name:
+            raise ParamsError(f"params/{kind}/{name}.yaml: name is {inside!r}, must be the name of its file, {name!r}")
+        found[name] = item
+    return found
+
+
+def _check_key(key: str, *, where: str) -> None:
+    try:
+        check_name(key, what="experiment")
+    except ParamsError:
+        raise ParamsError(f"{where} is not a valid name, must be {NAME_RULE}") from None
+
+
+def _check_experiments(where: str, study: Study, models: dict[str, Model], protocols: dict[str, Protocol]) -> None:
+    for key, experiment in study.experiments.items():
+        model = models[experiment.model]
+        needed = TEMPORAL_NAMES[model.temporal]
+        if needed not in key.lower():
+            raise ParamsError(
+                f"{where}: experiments has the name {key!r}, must contain {needed!r}:"
+                f" params/models/{experiment.model}.yaml has temporal {model.temporal}"
+            )
+        for name, protocol in protocols.items():
+            if protocol.frames != model.num_segments:
+                raise ParamsError(
+                    f"params/protocols/{name}.yaml: frames is {protocol.frames}, must be the num_segments of"
+                    f" params/models/{experiment.model}.yaml, {model.num_segments}, to evaluate experiment {key!r} of {where}"
+                )
+
+
+ItemT = TypeVar("ItemT")
+
+
+def _keyed(where: str, pairs: Iterable[tuple[str, ItemT]]) -> dict[str, ItemT]:
+    """A dict of the pairs; two of them with one key would be two stages with one name."""
+    found: dict[str, ItemT] = {}
+    for key, item in pairs:
+        if key in found:
+            raise ParamsError(f"{where}: two stages would have the name {key!r}, must be distinct: rename an experiment")
+        found[key] = item
+    return found

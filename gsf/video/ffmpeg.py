@@ -1,0 +1,269 @@
+"""ffmpeg as a child process: frames of a video as JPEG over a pipe, and raw frames to a video.
+
+Nothing that a file says can make ffmpeg open another file or the network, run without end or grow without bound: see
+`_GUARDS` and `Limits`. One thread a process: two processes with one thread beat one process with two.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import ffmpeg  # type: ignore[import-untyped]
+
+from gsf.errors import VideoError
+from gsf.video.jpeg import split_jpegs
+
+# Containers that hold one video in one file. Playlists and scripts (hls, concat, dash, image2, ...) are not among them.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpegts,mpeg,mpegvideo,m4v,asf,flv,ogg,dv,mxf,nut,ivf,gif,rm,swf,"
+    "h264,hevc,av1,obu,yuv4mpegpipe,vc1,wtv,amv"
+)
+PROTOCOLS = "file,pipe"
+_GUARDS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": CONTAINERS, "err_detect": "explode", "threads": 1}
+_CHUNK = 1 << 18  # bytes of a read from the pipe
+_SCALING = "bicubic+accurate_rnd+bitexact"
+_COUNTS = re.compile(r"\(video\): (\d+) packets read .*?; (\d+) frames decoded; (\d+) decode errors")
+_WRITTEN = re.compile(r"\(video\): (\d+) frames encoded; (\d+) packets muxed")
+_BAD_LEVELS = ("[error]", "[fatal]", "[panic]")
+_STDERR_KEPT = 1 << 18  # bytes at the start and at the end of ffmpeg's words
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decoding one video may cost; more makes it unreadable."""
+
+    seconds: float  # wall clock
+    frames: int
+    pixels: int  # width x height of the source
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What ffmpeg says of a finished decoding."""
+
+    packets: int  # read from the container
+    decoded: int
+    written: int
+
+
+@cache
+def executable() -> str:
+    """Path of the ffmpeg in use: the imageio-ffmpeg wheel's, or the one that GSF_FFMPEG names."""
+    named = os.environ.get("GSF_FFMPEG")
+    if named:
+        found = shutil.which(named)
+        if found is None:
+            raise VideoError(f"GSF_FFMPEG is {named!r}, must name an ffmpeg program; unset it to use the built-in one")
+        return found
+    import imageio_ffmpeg  # type: ignore[import-untyped]
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@cache
+def build_line() -> str:
+    """First line of `ffmpeg -version`: another build may give other JPEG bytes."""
+    done = subprocess.run([executable(), "-version"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    if done.returncode != 0 or not lines or not lines[0].startswith("ffmpeg version"):
+        raise VideoError(f"{executable()}: does not answer -version as ffmpeg does; check GSF_FFMPEG")
+    return lines[0].strip()
+
+
+def safe_url(path: Path) -> str:
+    """A name that ffmpeg takes for nothing but this file, whatever it looks like (`-x.mp4`, `http:x.mp4`)."""
+    return f"file:{path.absolute()}"
+
+
+def frames_command(path: str, *, short_side: int, quality: int, max_pixels: int, target: str = "pipe:") -> list[str]:
+    """The command that writes every frame of the video at `path` (an ffmpeg URL), upright and scaled, as JPEG.
+
+    `setpts=N` numbers the frames, so that odd timestamps neither drop nor repeat one.
+    """
+    source = ffmpeg.input(path, **_GUARDS, max_pixels=max_pixels, **{"flags:v": "+bitexact"})
+    short, other = str(short_side), "-1"
+    picture = source["v:0"].filter(
+        "scale",
+        f"if(lte(iw,ih),{short},{other})",
+        f"if(lte(iw,ih),{other},{short})",
+        flags=_SCALING,
+        out_range="pc",
+        out_color_matrix="bt601",
+    )
+    picture = picture.filter("format", "yuv420p").filter("setpts", "N")
+    form = {"format": "image2pipe"} if target == "pipe:" else {"format": "image2"}
+    output = ffmpeg.output(
+        picture,
+        target,
+        **form,
+        **{
+            "c:v": "mjpeg",
+            "q:v": quality,
+            "fps_mode": "passthrough",
+            "enc_time_base": "filter",
+            "flags:v": "+bitexact",
+            "fflags": "+bitexact",
+            "threads": 1,
+        },
+    )
+    return _complete(output, "-loglevel", "level+verbose", "-xerror")
+
+
+def _complete(output: Any, *options: str) -> list[str]:
+    fixed = ("-hide_banner", "-nostdin", "-nostats", "-filter_threads", "1", *options)
+    command: list[str] = output.global_args(*fixed).compile(cmd=executable())
+    return command
+
+
+class FrameStream:
+    """The JPEG frames of one video, read while ffmpeg decodes it; memory does not grow with the video.
+
+    Iterate it once; afterwards `counts` holds what ffmpeg said. Raises VideoError with the words of ffmpeg.
+    """
+
+    def __init__(self, path: Path, *, name: str, short_side: int, quality: int, limits: Limits) -> None:
+        self._path, self._name, self._limits = path, name, limits
+        self._command = frames_command(
+            safe_url(path), short_side=short_side, quality=quality, max_pixels=limits.pixels
+        )
+        self.counts: Counts | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        received = 0
+        with tempfile.TemporaryFile() as words, _running(self._command, words, self._limits.seconds) as child:
+            for frame in split_jpegs(_chunks(child.output), name=self._name):
+                received += 1
+                if received > self._limits.frames:
+                    raise VideoError(f"{self._name}: has more than {self._limits.frames} frames, the limit (max_frames)")
+                yield frame
+            code = child.wait()
+            if child.timed_out:
+                raise VideoError(
+                    f"{self._name}: decoding took longer than {self._limits.seconds:g} s, the limit (max_seconds)"
+                )
+            text = self._readable(_kept(words))
+        self.counts = self._counts(code, text)
+        if received != self.counts.written or received != self.counts.decoded:
+            raise VideoError(
+                f"{self._name}: {received} frames arrived, ffmpeg decoded {self.counts.decoded}"
+                f" and wrote {self.counts.written}, must be the same"
+            )
+
+    def _counts(self, code: int, text: str) -> Counts:
+        errors = [line for line in text.splitlines() if any(level in line for level in _BAD_LEVELS)]
+        read, written = _COUNTS.search(text), _WRITTEN.search(text)
+        if code != 0 or errors or read is None or written is None or int(read[3]) > 0:
+            raise VideoError(f"{self._name}: cannot be decoded: {_summary(errors) or f'ffmpeg ended with status {code}'}")
+        if int(written[1]) == 0:
+            raise VideoError(f"{self._name}: cannot be decoded: holds no frame")
+        return Counts(packets=int(read[1]), decoded=int(read[2]), written=int(written[1]))
+
+    def _readable(self, text: str) -> str:
+        """ffmpeg's words without what differs between machines: addresses in memory and the folder of the videos."""
+        text = text.replace(safe_url(self._path), self._name).replace(str(self._path.absolute()), self._name)
+        return re.sub(r" @ 0x[0-9a-f]+", "", text)
+
+
+def _summary(errors: list[str]) -> str:
+    """The first words of ffmpeg on what is wrong, each once."""
+    unique = list(dict.fromkeys(re.sub(r"\[(error|fatal|panic)\] ?", "", line).strip() for line in errors))
+    return "; ".join(unique[:3])[:400]
+
+
+class _Child:
+    """A running ffmpeg, killed when its time is over."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        assert process.stdout is not None
+        self.output, self.timed_out = process.stdout, False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _expire(self) -> None:
+        self.timed_out = True
+        self._process.kill()
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self.output.close()
+
+
+class _running:
+    """Context of a child process that never outlives it."""
+
+    def __init__(self, command: list[str], words: IO[bytes], seconds: float) -> None:
+        self._command, self._words, self._seconds = command, words, seconds
+
+    def __enter__(self) -> _Child:
+        process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, bufsize=0
+        )
+        self._child = _Child(process, self._seconds)
+        return self._child
+
+    def __exit__(self, *_: object) -> None:
+        self._child.stop()
+
+
+def _chunks(pipe: IO[bytes]) -> Iterator[bytes]:
+    while chunk := os.read(pipe.fileno(), _CHUNK):
+        yield chunk
+
+
+def _kept(words: IO[bytes]) -> str:
+    """The start and the end of ffmpeg's words; a hostile file can cause any amount of them."""
+    size = words.seek(0, os.SEEK_END)
+    words.seek(0)
+    data = words.read(_STDERR_KEPT)
+    if size > _STDERR_KEPT:
+        words.seek(max(_STDERR_KEPT, size - _STDERR_KEPT))
+        data += b"\n" + words.read()
+    return data.decode("utf-8", "replace")
+
+
+def encode_h264(path: Path, frames: Iterable[bytes], *, width: int, height: int, fps: int, qp: int) -> None:
+    """Write RGB frames as an H.264 file whose bytes follow from the frames and the ffmpeg build.
+
+    Every frame is coded by itself at a constant quantiser, so that no frame holds a trace of those around it.
+    """
+    raw = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", video_size=f"{width}x{height}", framerate=fps)
+    coded = {"c:v": "libx264", "preset": "veryfast", "qp": qp, "g": 1, "pix_fmt": "yuv420p", "threads": 1}
+    output = ffmpeg.output(
+        raw["v:0"].filter("scale", flags=_SCALING, out_color_matrix="bt601", out_range="tv"),
+        safe_url(path),
+        format="mp4",
+        **coded,
+        **{"fflags": "+bitexact", "flags:v": "+bitexact", "map_metadata": -1},
+    )
+    command = _complete(output.overwrite_output(), "-loglevel", "error")
+    with tempfile.TemporaryFile() as words:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words)
+        assert process.stdin is not None
+        try:
+            for frame in frames:
+                process.stdin.write(frame)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # ffmpeg has given up: its words follow
+        finally:
+            code = process.wait()
+        if code != 0:
+            raise VideoError(f"{path.name}: cannot be encoded: {_kept(words).strip()[:400]}")
