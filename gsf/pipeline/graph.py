@@ -1,0 +1,229 @@
+"""The resolved graph: what `dvc.yaml` says of every stage of the active study, for Snakemake, `record` and `sync`.
+
+The only module that asks DVC for its stages. The answer is kept in `.work/graph.json` for as long as dvc.yaml and params/
+are unchanged, so that Snakemake starts fast and its job processes never call DVC.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gsf.errors import ParamsError, PipelineError
+from gsf.params.base import read_yaml
+from gsf.project import Project
+from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
+
+FORMAT = 2
+CODE = "gsf/"  # dependencies below this folder are code
+
+
+@dataclass(frozen=True)
+class Out:
+    """A file or folder that a stage writes; one without a suffix is a folder."""
+
+    path: str
+    template: str  # the same with wildcards: data/{benchmark}/shards/{shard}.lmdb
+    cached: bool  # kept in DVC's cache; otherwise in git
+
+    @property
+    def is_dir(self) -> bool:
+        return not PurePosixPath(self.path).suffix
+
+    @property
+    def is_receipt(self) -> bool:
+        return self.path.endswith("receipt.json")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage with everything filled in."""
+
+    name: str  # extract@arrow-00
+    group: str  # extract
+    key: str  # arrow-00
+    cmd: str
+    deps: tuple[str, ...]  # files and folders, without code
+    code: tuple[str, ...]  # files and folders of gsf
+    params: Mapping[str, Mapping[str, Any]]  # {file: {key: value}}, exactly what dvc.yaml lists
+    keys: Mapping[str, tuple[str, ...]]  # {file: keys listed}, none: the whole file
+    outs: tuple[Out, ...]
+    meta: Mapping[str, Any]
+    always_changed: bool
+
+    @property
+    def receipt(self) -> str | None:
+        """Path of the receipt that the stage writes; None where it writes none."""
+        return next((out.path for out in self.outs if out.is_receipt), None)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The stages of the active study, in the order of dvc.yaml."""
+
+    stages: tuple[Stage, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Stage]:
+        return {stage.name: stage for stage in self.stages}
+
+    @cached_property
+    def writer(self) -> dict[str, Stage]:
+        """The stage that writes each output."""
+        return {out.path: stage for stage in self.stages for out in stage.outs}
+
+    def group(self, name: str) -> list[Stage]:
+        return [stage for stage in self.stages if stage.group == name]
+
+    def inputs(self, stage: Stage) -> list[str]:
+        """What a stage waits for, in terms of outputs of other stages, and the files that no stage writes.
+
+        A dependency inside an output folder stands for that folder; one that is a folder of outputs stands for all of
+        them: `data/arrow/plan/00.csv` becomes `data/arrow/plan`, `data/arrow/shards` every shard of arrow.
+        """
+        found: dict[str, None] = {}
+        for dep in stage.deps:
+            above = [str(path) for path in (PurePosixPath(dep), *PurePosixPath(dep).parents) if str(path) in self.writer]
+            below = [path for path in self.writer if path.startswith(dep + "/")]
+            found.update(dict.fromkeys(above[:1] or below or [dep]))
+        return list(found)
+
+    def sources(self, stage: Stage) -> list[str]:
+        """The inputs of a stage that no stage writes."""
+        return [path for path in self.inputs(stage) if path not in self.writer]
+
+    def upstream(self, stage: Stage) -> list[Stage]:
+        """The stages that write the inputs of a stage."""
+        names = {self.writer[path].name for path in self.inputs(stage) if path in self.writer}
+        return [other for other in self.stages if other.name in names]
+
+    def edges(self) -> set[tuple[str, str]]:
+        """Pairs of stage names: the first writes what the second reads."""
+        return {(before.name, stage.name) for stage in self.stages for before in self.upstream(stage)}
+
+    def topological(self) -> list[Stage]:
+        """The stages, each after those it waits for."""
+        done: dict[str, Stage] = {}
+
+        def visit(stage: Stage) -> None:
+            if stage.name not in done:
+                for before in self.upstream(stage):
+                    visit(before)
+                done[stage.name] = stage
+
+        for stage in self.stages:
+            visit(stage)
+        return list(done.values())
+
+
+def load(project: Project) -> Graph:
+    """The graph of the active study, from `.work/graph.json` where that is still true."""
+    key = _state(project)
+    store = project.work("graph.json")
+    try:
+        known = json.loads(store.read_bytes())
+        if known["key"] == key:
+            return Graph(stages=tuple(_stage_from_json(item) for item in known["stages"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none yet, or damaged: ask DVC
+    graph = Graph(stages=tuple(_ask_dvc(project)))
+    write_atomically(store, canonical_json({"key": key, "stages": [asdict(stage) for stage in graph.stages]}))
+    return graph
+
+
+def _state(project: Project) -> str:
+    """A digest of all that the graph is made from."""
+    files = [project.root / "dvc.yaml", *sorted((project.root / "params").rglob("*.yaml")), Path(__file__)]
+    return sha256_bytes(canonical_json([FORMAT, [[os.path.relpath(p, project.root), sha256_file(p)] for p in files]]))
+
+
+def _stage_from_json(item: dict[str, Any]) -> Stage:
+    outs = tuple(Out(**out) for out in item["outs"])
+    keys = {file: tuple(names) for file, names in item["keys"].items()}
+    return Stage(**{**item, "deps": tuple(item["deps"]), "code": tuple(item["code"]), "outs": outs, "keys": keys})
+
+
+def _ask_dvc(project: Project) -> Iterable[Stage]:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    templates = _out_templates(project)
+    try:
+        with Repo(str(project.root)) as repo:
+            for item in repo.index.stages:
+                yield _resolved(project, item, templates)
+    except DvcException as error:
+        raise PipelineError(f"dvc.yaml: DVC cannot resolve it, must be a valid graph: {error}") from error
+
+
+def _resolved(project: Project, item: Any, templates: Mapping[str, list[str]]) -> Stage:
+    group, _, key = item.name.partition("@")
+    deps: list[str] = []
+    keys: dict[str, tuple[str, ...]] = {}
+    for dep in item.deps:
+        path = Path(os.path.relpath(dep.fs_path, project.root)).as_posix()
+        if hasattr(dep, "params"):  # a parameter file: the listed keys, or all of it where the list is empty
+            keys[path] = tuple(dep.params)
+        else:
+            deps.append(path)
+    outs = {Path(os.path.relpath(out.fs_path, project.root)).as_posix(): out for out in item.outs}
+    shapes = _match(item.name, list(outs), templates[group])
+    return Stage(
+        name=item.name,
+        group=group,
+        key=key,
+        cmd=item.cmd,
+        deps=tuple(sorted(dep for dep in deps if not dep.startswith(CODE))),
+        code=tuple(sorted(dep for dep in deps if dep.startswith(CODE))),
+        params={file: _values(project, file, names) for file, names in keys.items()},
+        keys=keys,
+        outs=tuple(Out(path=path, template=shapes[path], cached=bool(out.use_cache)) for path, out in outs.items()),
+        meta=dict(item.meta or {}),
+        always_changed=bool(item.always_changed),
+    )
+
+
+def _values(project: Project, file: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    values = read_yaml(project.root / file)
+    missing = [key for key in keys if key not in values]
+    if missing:
+        raise ParamsError(f"{file}: {', '.join(missing)} is missing, must be given: dvc.yaml lists it for a stage")
+    return {key: values[key] for key in keys} if keys else values
+
+
+def _out_templates(project: Project) -> dict[str, list[str]]:
+    """The outputs of each group as dvc.yaml writes them, with Snakemake's wildcards for `${...}`.
+
+    `${item.shard}` becomes `{shard}`, `${study}` `{study}`; a bare `${item}` or `${key}` is what the loop runs over, and
+    the loops of this graph that have one run over benchmarks.
+    """
+    def wildcard(match: re.Match[str]) -> str:
+        name = match.group(1).rpartition(".")[2]
+        return "{" + ("benchmark" if name in ("item", "key") else name) + "}"
+
+    templates: dict[str, list[str]] = {}
+    for group, entry in read_yaml(project.root / "dvc.yaml")["stages"].items():
+        body = entry.get("do", entry)
+        listed = [out for kind in ("outs", "metrics", "plots") for out in body.get(kind, [])]
+        paths = [out if isinstance(out, str) else next(iter(out)) for out in listed]
+        templates[group] = [re.sub(r"\$\{([\w.]+)\}", wildcard, path) for path in paths]
+    return templates
+
+
+def _match(name: str, paths: list[str], templates: list[str]) -> dict[str, str]:
+    """The template of each output path of a stage; DVC keeps neither their order nor the templates."""
+    shapes: dict[str, str] = {}
+    for path in paths:
+        for template in templates:
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, path):
+                shapes[path] = template
+    if len(set(shapes.values())) != len(templates) or len(shapes) != len(paths):
+        raise PipelineError(f"dvc.yaml: the outputs of {name} do not follow from their templates: {paths}, {templates}")
+    return shapes
