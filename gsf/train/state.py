@@ -43,11 +43,10 @@ def save_progress(
 ) -> None:
     """Write everything to one file, atomically."""
     tensors = {_MODEL + name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    for index, (parameter, state) in enumerate(_momenta(optimizer)):
+    for index, (_, state) in enumerate(_momenta(optimizer)):
         buffer = state.get("momentum_buffer")
         if buffer is not None:
             tensors[f"{_MOMENTUM}{index}"] = buffer.contiguous().cpu()
-        del parameter
     tensors |= {_BEST + name: value.contiguous().cpu() for name, value in (best or {}).items()}
     write_atomically(path, save(tensors, metadata={"gsf": json.dumps(progress.__dict__, sort_keys=True)}))
 
@@ -72,7 +71,7 @@ def load_progress(
     momenta = _part(tensors, _MOMENTUM)
     for index, (parameter, state) in enumerate(_momenta(optimizer)):
         if str(index) in momenta:
-            state["momentum_buffer"] = momenta[str(index)].to(parameter.device).to(memory_format=torch.preserve_format)
+            state["momentum_buffer"] = momenta[str(index)].to(parameter.device)
     return progress, _part(tensors, _BEST) or None
 
 

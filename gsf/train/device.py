@@ -1,0 +1,41 @@
+"""Where a network runs, and what makes it run the same way twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from gsf.errors import TrainError
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first GPU where there is one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise TrainError(f"device is {name!r}, must be auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise TrainError(f"device is {name!r}, but torch sees no GPU; `gsf doctor` says why, `--device cpu` works")
+    return device
+
+
+@contextmanager
+def deterministic(*, threads: int) -> Iterator[None]:
+    """Deterministic algorithms and a fixed number of CPU threads, on which the order of sums depends."""
+    before_threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before_benchmark = torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before_threads)
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = before_benchmark
