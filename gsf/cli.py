@@ -1,0 +1,305 @@
+"""The command line: one verb a stage, and the verbs around them. Parses, calls one function, prints.
+
+Heavy packages are imported inside the verb that needs them, so that `gsf --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gsf import __version__
+from gsf.errors import GsfError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; 0, or 1 with an error on stderr that says what, where, the rule and the remedy."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        return int(args.call(args) or 0)
+    except GsfError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        if os.environ.get("GSF_TRACEBACK"):
+            raise
+        print(f"error: {error} (GSF_TRACEBACK=1 shows where)", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gsf", description="Video action recognition in which every number is traced to its inputs."
+    )
+    parser.add_argument("--version", action="version", version=f"gsf {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_setup_verbs(verbs)
+    _add_data_stages(verbs)
+    _add_network_stages(verbs)
+    _add_proof_verbs(verbs)
+    _add_engine_verbs(verbs)
+    return parser
+
+
+Verbs = argparse._SubParsersAction  # the type has no public name
+
+
+def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    init = verbs.add_parser("init", help="a benchmark of your own videos")
+    init.add_argument("name", help="name of the benchmark")
+    init.add_argument("videos", type=Path, help="folder of class folders, folder with labels.csv, or CSV path,label[,split]")
+    init.add_argument("--labels", type=Path, help="CSV path,label[,split], paths relative to VIDEOS")
+    init.add_argument("--flip", choices=["swap", "forbid", "free"], help="what a horizontal flip does to the classes")
+    init.add_argument("--flip-pair", action="append", default=[], metavar="A,B", help="classes that a flip swaps")
+    init.add_argument("--shards", type=int, help="LMDB files")
+    init.add_argument("--seed", type=int, default=0, help="of the split")
+    init.set_defaults(call=_init)
+    study = verbs.add_parser("study", help="make a study of params/studies the active one")
+    study.add_argument("name", nargs="?", help="without it: list the studies")
+    study.set_defaults(call=_study)
+    demo = verbs.add_parser("demo", help="run the built-in benchmark and show what came out")
+    demo.set_defaults(call=_demo)
+    doctor = verbs.add_parser("doctor", help="what this machine can do, and what is missing")
+    doctor.set_defaults(call=_doctor)
+
+
+def _add_data_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    for name, text in (
+        ("render", "stage: draw and encode the built-in benchmark"),
+        ("scan", "stage: list the folder of videos"),
+        ("inventory", "stage: probe and hash every video, plan the shards"),
+        ("manifest", "stage: the lists that the loaders read"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("benchmark")
+        verb.set_defaults(call=_data_stage, stage=name)
+    extract = verbs.add_parser("extract", help="stage: decode the videos of one shard into LMDB")
+    extract.add_argument("benchmark")
+    extract.add_argument("shard")
+    extract.add_argument("--processes", type=int, help="decoders at once; default: the cores")
+    extract.set_defaults(call=_extract)
+
+
+def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    for name, text, call in (
+        ("train", "stage: train one run of a study", _train),
+        ("evaluate", "stage: scores and metrics of one run under one protocol", _evaluate),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("benchmark")
+        verb.add_argument("--study", required=True)
+        verb.add_argument("--run", required=True, help="experiment and seed: gsf-s0")
+        verb.add_argument("--threads", type=int, required=True, help="CPU threads of torch; part of the result")
+        verb.add_argument("--workers", type=int, help="loader processes; default GSF_WORKERS or by cores")
+        verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
+        if name == "train":
+            verb.add_argument("--model", required=True)
+            verb.add_argument("--recipe", required=True)
+            verb.add_argument("--seed", type=int, required=True)
+        else:
+            verb.add_argument("--protocol", required=True)
+        verb.set_defaults(call=call)
+    report = verbs.add_parser("report", help="stage: the results table and the receipts behind it")
+    report.add_argument("study")
+    report.set_defaults(call=_report)
+
+
+def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    trace = verbs.add_parser("trace", help="from a number, file, receipt or MLflow run down to the videos")
+    trace.add_argument("target", help="benchmark/experiment/protocol/metric, a file, a digest or a run id")
+    trace.add_argument("--videos", action="store_true", help="name every video, not the first few")
+    trace.add_argument("--json", action="store_true")
+    trace.set_defaults(call=_trace)
+    verify = verbs.add_parser("verify", help="check the chain behind the results")
+    verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
+    verify.add_argument("--deep", action="store_true", help="read every byte that is here")
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(call=_verify)
+
+
+def _add_engine_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    record = verbs.add_parser("record", help="after snakemake: check the receipts, then tell DVC")
+    record.set_defaults(call=_record)
+    sync = verbs.add_parser("sync", help="after dvc repro or pull: tell Snakemake")
+    sync.set_defaults(call=_sync)
+    deps = verbs.add_parser("deps", help="code dependencies in dvc.yaml: check, or renew with --write")
+    deps.add_argument("--write", action="store_true")
+    deps.set_defaults(call=_deps)
+    mlflow = verbs.add_parser("mlflow", help="bring MLflow up to date with receipts and journals")
+    mlflow.add_argument("action", choices=["sync"])
+    mlflow.set_defaults(call=_mlflow)
+
+
+def _init(args: argparse.Namespace) -> None:
+    from gsf.data.init import init_benchmark
+    from gsf.project import Project
+
+    pairs = [tuple(pair.split(",")) for pair in args.flip_pair]
+    summary = init_benchmark(
+        Project.here(),
+        args.name,
+        args.videos,
+        labels=args.labels,
+        flip=args.flip,
+        flip_pairs=pairs or None,
+        shards=args.shards,
+        seed=args.seed,
+    )
+    print(summary)
+
+
+def _study(args: argparse.Namespace) -> None:
+    from gsf.pipeline.study import activate
+    from gsf.project import Project
+
+    project = Project.here()
+    if args.name is None:
+        print("\n".join(sorted(path.stem for path in (project.root / "params" / "studies").glob("*.yaml"))))
+        return
+    plan = activate(project, args.name)
+    print(
+        f"params/plan.yaml now holds {plan.study}: {len(plan.benchmarks)} benchmarks, {len(plan.shards)} shards,"
+        f" {len(plan.experiments)} trainings, {len(plan.evaluations)} evaluations; next: dvc repro"
+    )
+
+
+def _demo(args: argparse.Namespace) -> int:
+    del args
+    from gsf.pipeline.demo import run_demo
+    from gsf.project import Project
+
+    return run_demo(Project.here())
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    del args
+    from gsf.pipeline.doctor import examine
+
+    lines, healthy = examine()
+    print("\n".join(lines))
+    return 0 if healthy else 1
+
+
+def _data_stage(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+
+    project = Project.here()
+    if args.stage == "scan":
+        from gsf.data import listing
+
+        changed = listing.run(project, args.benchmark)
+        print(f"{args.benchmark}: the listing {'changed' if changed else 'is as it was'}")
+        return
+    from importlib import import_module
+
+    home = {"render": "gsf.video.render", "inventory": "gsf.data.inventory", "manifest": "gsf.data.manifest"}
+    _show(import_module(home[args.stage]).run(project, args.benchmark))
+
+
+def _extract(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+    from gsf.store.extract import run
+
+    _show(run(Project.here(), args.benchmark, args.shard, processes=args.processes))
+
+
+def _train(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+    from gsf.tracking.observers import training_observer
+    from gsf.train.stage import run
+
+    project = Project.here()
+    names = ("benchmark", "study", "run", "model", "recipe", "seed", "threads", "workers", "device")
+    options = {name: getattr(args, name) for name in names}
+    _show(run(project, **options, observer=training_observer(project, study=args.study, run=args.run)))
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from gsf.evaluate.stage import run
+    from gsf.project import Project
+
+    names = ("benchmark", "study", "run", "protocol", "threads", "workers", "device")
+    _show(run(Project.here(), **{name: getattr(args, name) for name in names}))
+
+
+def _report(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+    from gsf.report.stage import run
+    from gsf.tracking.observers import sync_quietly
+
+    project = Project.here()
+    _show(run(project, args.study))
+    sync_quietly(project)
+    print(f"results/{args.study}/README.md holds the table; `gsf verify {args.study}` checks it")
+
+
+def _trace(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+    from gsf.provenance.trace import trace
+
+    found = trace(Project.here(), args.target, all_videos=args.videos)
+    print(json.dumps(found.to_json(), indent=2) if args.json else found.to_text())
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from gsf.project import Project
+    from gsf.provenance.verify import verify
+
+    verdict = verify(Project.here(), args.target, deep=args.deep)
+    print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
+    return 0 if verdict.ok else 1
+
+
+def _record(args: argparse.Namespace) -> None:
+    del args
+    from gsf.pipeline.record import record
+    from gsf.project import Project
+
+    print(record(Project.here()))
+
+
+def _sync(args: argparse.Namespace) -> None:
+    del args
+    from gsf.pipeline.sync import sync
+    from gsf.project import Project
+
+    print(sync(Project.here()))
+
+
+def _deps(args: argparse.Namespace) -> int:
+    from gsf.pipeline.code_deps import check, write
+    from gsf.project import Project
+
+    project = Project.here()
+    if args.write:
+        print(write(project))
+        return 0
+    problems = check(project)
+    print("\n".join(problems) or "dvc.yaml lists exactly the modules that the stages import")
+    return 1 if problems else 0
+
+
+def _mlflow(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+    from gsf.tracking.mlflow_projection import sync
+
+    del args
+    print(sync(Project.here()))
+
+
+def _show(receipt: object) -> None:
+    """One line about a stage that ended."""
+    stage, digest = getattr(receipt, "stage", ""), getattr(receipt, "digest", "")
+    print(f"{stage}: done, receipt {digest[:12]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
