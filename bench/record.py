@@ -39,7 +39,14 @@ def versions() -> dict[str, str]:
 
 
 def case(
-    name: str, metric: str, value: float, unit: str, *, baseline: float, ratio: float, goal: float | None = None
+    name: str,
+    metric: str,
+    value: float,
+    unit: str,
+    *,
+    baseline: float,
+    ratio: float,
+    goal: float | None = None,
 ) -> dict[str, Any]:
     """One case; `goal` is the ratio to reach, None where there is none (`met` is then None too)."""
     return {

@@ -91,9 +91,7 @@ def _remove_classifier(backbone: str, net: nn.Module) -> int:
     while not isinstance(child := getattr(parent, name), nn.Linear):
         names = list(child._modules)
         if not names:
-            raise ValueError(
-                f"backbone {backbone}: ends in {type(child).__name__}, must end in a linear layer"
-            )
+            raise ValueError(f"backbone {backbone}: ends in {type(child).__name__}, must end in a linear layer")
         parent, name = child, names[-1]
     setattr(parent, name, nn.Identity())
     if isinstance(parent, nn.Sequential) and len(parent) > 1 and isinstance(parent[-2], nn.Dropout):
@@ -104,9 +102,7 @@ def _remove_classifier(backbone: str, net: nn.Module) -> int:
 def _preprocessing(backbone: str, net: nn.Module, transforms: Any) -> Preprocessing:
     """RGB / 255 with the mean and std of the weights; sizes in the proportion 224 of 256 (299 of 342)."""
     size = int(getattr(net, "image_size", transforms.crop_size[0]))
-    mean, std = (
-        cast("tuple[float, float, float]", tuple(values)) for values in (transforms.mean, transforms.std)
-    )
+    mean, std = (cast("tuple[float, float, float]", tuple(values)) for values in (transforms.mean, transforms.std))
     return Preprocessing(
         size=size, short_side=round(size * 256 / 224), mean=mean, std=std, colour_order="rgb", scale=255.0
     )

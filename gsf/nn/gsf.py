@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
-from ._clips import check_batch, check_segments, processed_channels, shift
+from ._clips import check_batch, check_segments, processed_channels, split_channels
+from .fuse import gate_shift_fuse
 from .gate import Gate
-from .groups import join_groups, split_groups
 
 Start = Literal["published", "identity"]
 FuseInit = Literal["default", "kaiming"]
@@ -74,25 +73,18 @@ class GSF(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSF", x, self.channels, self.num_segments)
-        features = x[:, : self.processed]
-        gate = self.gate(features)  # (B, T, 2, H, W)
-        groups = split_groups(features, self.num_segments)  # (B, T, 2, F/2, H, W)
-        gate = gate.unsqueeze(3)
-        # The doubling of start "identity" is done here, on one plane instead of F/2 of them.
-        moving = groups * (gate * self.fuse_scale)
-        staying = groups * ((1 - gate) * self.fuse_scale)
-        weight = self._fuse_weight(groups, moving)
-        out = torch.lerp(staying, shift(moving), weight.to(staying.dtype))  # w * y + (1 - w) * r
-        return join_groups(out, x, interleave=self.interleave)
-
-    def _fuse_weight(self, groups: Tensor, moving: Tensor) -> Tensor:
-        """w in (0, 1), `(B, T, 2, F/2, 1, 1)`, from the spatial means of shifted y and of r (section 3.3)."""
-        mean_y = moving.mean((-2, -1)) / self.fuse_scale  # (B, T, 2, F/2)
-        mean_r = groups.mean((-2, -1)) - mean_y  # r = x - y
-        pooled = torch.stack((shift(mean_y), mean_r), 3)  # (B, T, 2 groups, 2, F/2)
-        plane = pooled.permute(0, 2, 3, 4, 1).flatten(1, 2)  # (B, 4, F/2, T)
-        weight = torch.sigmoid(self.fuse(plane))  # (B, 2, F/2, T)
-        return weight.permute(0, 3, 1, 2)[..., None, None]
+        head, rest = split_channels(x, self.processed)
+        gate = self.gate(head)  # (B, T, 2, H, W)
+        assert self.fuse.bias is not None
+        return gate_shift_fuse(
+            head,
+            rest,
+            gate,
+            self.fuse.weight,
+            self.fuse.bias,
+            scale=self.fuse_scale,
+            interleave=self.interleave,
+        )
 
     def extra_repr(self) -> str:
         return (

@@ -31,9 +31,7 @@ class GSM(nn.Module):
         ValueError: channels and ratio that do not divide, or an input of another shape.
     """
 
-    def __init__(
-        self, channels: int, num_segments: int, *, ratio: float = 1.0, interleave: bool = True
-    ) -> None:
+    def __init__(self, channels: int, num_segments: int, *, ratio: float = 1.0, interleave: bool = True) -> None:
         super().__init__()
         self.channels = channels
         self.num_segments = check_segments("GSM", num_segments)

@@ -42,9 +42,7 @@ class Block:
 TABLE: tuple[Block, ...] = (
     Block("torchvision.models.resnet.BasicBlock", "conv1", "conv2", fuse_init="kaiming"),
     Block("torchvision.models.resnet.Bottleneck", "conv1", "conv3", fuse_init="kaiming"),
-    Block(
-        "torchvision.models.mobilenetv2.InvertedResidual", "conv.0.0", "conv.-2", only_if="use_res_connect"
-    ),
+    Block("torchvision.models.mobilenetv2.InvertedResidual", "conv.0.0", "conv.-2", only_if="use_res_connect"),
 )
 
 
@@ -149,9 +147,7 @@ def insert_temporal(
         share = row.processed / row.channels
         module: nn.Module
         if temporal == "gsf":
-            module = GSF(
-                row.channels, num_segments, share, start=start, interleave=interleave, fuse_init=fuse_init
-            )
+            module = GSF(row.channels, num_segments, share, start=start, interleave=interleave, fuse_init=fuse_init)
         elif temporal == "gsm":
             mix = interleave and start == "published"
             module = GSM(row.channels, num_segments, ratio=share, interleave=mix)

@@ -32,9 +32,7 @@ def load_backbone(net: nn.Module, path: str | Path) -> None:
     try:
         state = load_file(path)
     except SafetensorError as error:
-        raise ValueError(
-            f"{path}: cannot be read ({error}), must be a safetensors file; fetch it again"
-        ) from error
+        raise ValueError(f"{path}: cannot be read ({error}), must be a safetensors file; fetch it again") from error
     wanted = net.state_dict()
     state = {key: value for key, value in state.items() if not _is_classifier(net, key, wanted)}
     # Counters of batches seen matter to no output, and files converted from elsewhere lack them.

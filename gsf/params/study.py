@@ -40,6 +40,7 @@ class Study(Strict):
 
 class PlannedBenchmark(Strict):
     annotations: str
+    origin: str  # what tells that its videos changed: the receipt of the stage that rendered them, or their listing
 
 
 class PlannedShard(Strict):

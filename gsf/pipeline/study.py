@@ -61,7 +61,13 @@ def resolve(project: Project, study_name: str) -> Plan:
         threads=study.threads,
         rendered=[name for name, item in benchmarks.items() if item.render is not None],
         scanned=[name for name, item in benchmarks.items() if item.render is None],
-        benchmarks={name: PlannedBenchmark(annotations=item.annotations) for name, item in benchmarks.items()},
+        benchmarks={
+            name: PlannedBenchmark(
+                annotations=item.annotations,
+                origin=project.relative(project.listing(name) if item.render is None else project.render_receipt(name)),
+            )
+            for name, item in benchmarks.items()
+        },
         shards=_keyed(where, ((f"{name}-{shard}", PlannedShard(benchmark=name, shard=shard)) for name, shard in shards)),
         experiments=_keyed(where, ((f"{study.study}-{item.run}", item) for item in trainings)),
         evaluations=_keyed(

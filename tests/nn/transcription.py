@@ -67,7 +67,5 @@ def plain_tsm(x: Tensor, num_segments: int, fold_div: int = 8) -> Tensor:
     """TSM on `(B*T, C, H, W)`."""
     clips = x.view(-1, num_segments, *x.shape[1:]).permute(0, 2, 1, 3, 4)
     fold = x.shape[1] // fold_div
-    out = torch.cat(
-        (shift_back(clips[:, :fold]), shift_ahead(clips[:, fold : 2 * fold]), clips[:, 2 * fold :]), 1
-    )
+    out = torch.cat((shift_back(clips[:, :fold]), shift_ahead(clips[:, fold : 2 * fold]), clips[:, 2 * fold :]), 1)
     return out.permute(0, 2, 1, 3, 4).reshape(x.shape)

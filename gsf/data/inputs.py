@@ -1,0 +1,49 @@
+"""What a training and an evaluation read of a benchmark: the files for their receipts, and the splits for their loaders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gsf.data.clips import Split
+from gsf.data.manifest import Manifest, read_manifest
+from gsf.project import Project
+from gsf.provenance.receipt import Input, linked_inputs
+
+
+def data_inputs(project: Project, benchmark: str) -> list[Input]:
+    """The manifest and every shard it points to, each checked against the receipt of the stage that wrote it."""
+    inputs = linked_inputs(
+        project,
+        project.manifest_receipt(benchmark),
+        [project.manifest(benchmark), project.manifest_info(benchmark)],
+    )
+    for shard, path in shard_paths(project, benchmark, read_manifest(project, benchmark)).items():
+        inputs += linked_inputs(project, project.extract_receipt(benchmark, shard), [path])
+    return inputs
+
+
+def shard_paths(project: Project, benchmark: str, manifest: Manifest) -> dict[str, Path]:
+    """The shards that hold the manifest's videos, by name."""
+    return {shard: project.shard(benchmark, shard) for shard in sorted(set(manifest.shards))}
+
+
+def split_of(manifest: Manifest, split: str) -> Split:
+    """One split of a manifest as columns, in the manifest's order."""
+    rows = [row for row, name in enumerate(manifest.splits) if name == split]
+    return Split(
+        ids=[manifest.ids[row] for row in rows],
+        labels=[manifest.class_indices[row] for row in rows],
+        frames=[manifest.frames[row] for row in rows],
+        shards=[manifest.shards[row] for row in rows],
+    )
+
+
+def flipped_labels(manifest: Manifest) -> list[int] | None:
+    """The class of a mirrored clip, by class; None where the benchmark forbids mirroring."""
+    if manifest.flip == "forbid":
+        return None
+    swapped = list(range(len(manifest.classes)))
+    for one, other in manifest.flip_pairs:
+        a, b = manifest.classes.index(one), manifest.classes.index(other)
+        swapped[a], swapped[b] = b, a
+    return swapped
