@@ -38,3 +38,7 @@ class ProvenanceError(GsfError):
 
 class PipelineError(GsfError):
     """The graph, DVC's state and Snakemake's state disagree."""
+
+
+class TrackingError(GsfError):
+    """MLflow cannot be reached, or does not hold what is asked for."""

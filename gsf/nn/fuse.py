@@ -98,7 +98,7 @@ def _forward(
     mean_y = y.mean((-2, -1), dtype=wide).flatten(3)
     mean_x = groups.mean((-2, -1), dtype=wide).flatten(3)
     w = _vector(torch.sigmoid(fuse_logits(mean_y, mean_x, kernel, bias))).to(x.dtype)
-    last = not x.is_contiguous()  # else channels_last
+    last = not x.is_contiguous()  # then it is channels_last
     out = torch.empty(
         (x.shape[0], channels + rest.shape[1], *x.shape[2:]),
         dtype=x.dtype,

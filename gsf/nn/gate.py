@@ -16,9 +16,9 @@ from torch.nn import functional
 class Gate(nn.Module):
     """`tanh(conv(relu(bn(x))))` with a 3x3x3 convolution of two groups, channels -> 2 planes, padding 1.
 
-    The weight has the shape of the 3D convolution, `(2, channels/2, 3, 3, 3)` as (plane, channel, time, height,
-    width), but frames stay in the batch dimension: a 2D convolution yields three planes, one for each step in time,
-    and these are added one frame apart. Batch norm over (B, T, H, W) is batch norm over a batch of B*T frames.
+    Frames stay in the batch dimension: a 2D convolution yields three planes for each of the two, one for each step in
+    time, and these are added one frame apart. Its weight `(2 planes * 3 steps, channels/2, 3, 3)` holds the values of
+    the 3D one. Batch norm over (B, T, H, W) is batch norm over a batch of B*T frames.
 
     Args:
         channels: channels of the feature map, even.
@@ -33,7 +33,7 @@ class Gate(nn.Module):
         super().__init__()
         self.num_segments = num_segments
         self.norm = nn.BatchNorm2d(channels)
-        self.weight = nn.Parameter(torch.empty(2, channels // 2, 3, 3, 3))
+        self.weight = nn.Parameter(torch.empty(6, channels // 2, 3, 3))
         self.bias = nn.Parameter(torch.empty(2))
         self.reset_parameters(zero=zero)
 
@@ -43,15 +43,13 @@ class Gate(nn.Module):
             nn.init.zeros_(self.weight)
             nn.init.zeros_(self.bias)
             return
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        bound = 1 / math.sqrt(self.weight[0].numel())
+        bound = 1 / math.sqrt(3 * self.weight[0].numel())  # the fan-in of the 3D convolution, 27 * C/2
+        nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
         active = functional.relu(self.norm(x), inplace=True)
-        # (2, C/2, 3, 3, 3) -> (2 planes * 3 steps, C/2, 3, 3)
-        kernel = self.weight.transpose(1, 2).flatten(0, 1)
-        taps = functional.conv2d(active, kernel, padding=1, groups=2)
+        taps = functional.conv2d(active, self.weight, padding=1, groups=2)
         taps = taps.view(-1, self.num_segments, 2, 3, *x.shape[-2:])
         past, present, future = taps.unbind(3)
         # out[t] = past(frame t-1) + present(frame t) + future(frame t+1), frames outside the clip being zero

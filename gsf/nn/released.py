@@ -1,7 +1,7 @@
 """Key names of the released checkpoints, translated to ours.
 
 A released module has `conv3D.*`, `bn.*` and, for GSF, one fuse convolution a group, `channel_conv1.*` and
-`channel_conv2.*`; ours holds both of them as one convolution of two groups.
+`channel_conv2.*`; ours holds both of them as one convolution of two groups, and the 3D convolution as a 2D one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def module_state_dict(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for key, value in state.items():
         owner, _, name = key.partition(".")
         if owner == "conv3D" and name in _FUSE:
-            ours[f"gate.{name}"] = value
+            # (2 planes, F/2, 3 steps, 3, 3) -> (2 planes * 3 steps, F/2, 3, 3)
+            ours[f"gate.{name}"] = value.transpose(1, 2).flatten(0, 1) if name == "weight" else value
         elif owner == "bn":
             ours[f"gate.norm.{name}"] = value
         elif owner not in ("channel_conv1", "channel_conv2") or name not in _FUSE:

@@ -5,9 +5,11 @@ Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding", I
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.autograd import Function
 
 from ._clips import check_batch, check_segments
 
@@ -42,12 +44,32 @@ class TSM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("TSM", x, self.channels, self.num_segments)
-        clips = x.view(-1, self.num_segments, *x.shape[1:])  # (B, T, C, H, W)
-        later, earlier, still = torch.split(clips, [self.fold, self.fold, self.channels - 2 * self.fold], 2)
-        later = functional.pad(later[:, 1:], [0] * 6 + [0, 1])
-        earlier = functional.pad(earlier[:, :-1], [0] * 6 + [1, 0])
-        parts = [part.flatten(0, 1) for part in (later, earlier, still)]
-        return torch.cat(parts, 1)
+        out: Tensor = _Shift.apply(x, self.num_segments, self.fold, False)
+        return out
 
     def extra_repr(self) -> str:
         return f"{self.channels}, num_segments={self.num_segments}, fold_div={self.fold_div}"
+
+
+class _Shift(Function):
+    """The shift in one pass that keeps the memory format; its gradient is the shift the other way round."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, num_segments: int, fold: int, reverse: bool) -> Tensor:
+        ctx.options = num_segments, fold, reverse
+        out = torch.empty_like(x)
+        shape = (-1, num_segments, *x.shape[1:])
+        source, target = x.view(shape), out.view(shape)  # (B, T, C, H, W)
+        first, second, rest = slice(fold), slice(fold, 2 * fold), slice(2 * fold, None)
+        later, earlier = (second, first) if reverse else (first, second)
+        target[:, :-1, later] = source[:, 1:, later]
+        target[:, -1, later] = 0
+        target[:, 1:, earlier] = source[:, :-1, earlier]
+        target[:, 0, earlier] = 0
+        target[:, :, rest] = source[:, :, rest]
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        num_segments, fold, reverse = ctx.options
+        return _Shift.apply(grad_out, num_segments, fold, not reverse), None, None, None

@@ -1,7 +1,7 @@
 """The code files in `dvc.yaml`: each stage depends on the modules that it really imports, and on no others.
 
-They stand between two comments in the `deps:` of a stage, `# code: gsf.train.stage` and `# end of code`. A package whose
-modules are all imported is listed as one folder.
+They stand between two comments in the `deps:` of a stage, `# code: gsf.train.stage` and `# end of code`. A package
+whose modules are all imported is listed as one folder.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def renew(text: str) -> str:
             inside = False
             lines.append(line)
         elif begin or line.strip() == _END:
-            raise PipelineError(f"dvc.yaml: line {number}: `{line.strip()}` does not pair, must be begun and ended in turn")
+            raise PipelineError(f"dvc.yaml: line {number}: `{line.strip()}` has no partner, must begin or end one list")
         elif not inside:
             lines.append(line)
     if inside:

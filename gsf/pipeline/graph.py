@@ -1,7 +1,7 @@
 """The resolved graph: what `dvc.yaml` says of every stage of the active study, for Snakemake, `record` and `sync`.
 
-The only module that asks DVC for its stages. The answer is kept in `.work/graph.json` for as long as dvc.yaml and params/
-are unchanged, so that Snakemake starts fast and its job processes never call DVC.
+The only module that asks DVC for its stages. The answer is kept in `.work/graph.json` for as long as dvc.yaml and
+params/ are unchanged, so that Snakemake starts fast and its job processes never call DVC.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
 
-FORMAT = 2
 CODE = "gsf/"  # dependencies below this folder are code
+
+
+def is_folder(path: str) -> bool:
+    """Whether an output is a folder: in this graph, one whose name has no suffix."""
+    return not PurePosixPath(path).suffix
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,11 @@ class Out:
     """A file or folder that a stage writes; one without a suffix is a folder."""
 
     path: str
-    template: str  # the same with wildcards: data/{benchmark}/shards/{shard}.lmdb
     cached: bool  # kept in DVC's cache; otherwise in git
 
     @property
     def is_dir(self) -> bool:
-        return not PurePosixPath(self.path).suffix
+        return is_folder(self.path)
 
     @property
     def is_receipt(self) -> bool:
@@ -68,6 +71,7 @@ class Graph:
     """The stages of the active study, in the order of dvc.yaml."""
 
     stages: tuple[Stage, ...]
+    templates: Mapping[str, tuple[str, ...]]  # outputs of each group: data/{benchmark}/plan
 
     @cached_property
     def by_name(self) -> dict[str, Stage]:
@@ -89,8 +93,9 @@ class Graph:
         """
         found: dict[str, None] = {}
         for dep in stage.deps:
-            above = [str(path) for path in (PurePosixPath(dep), *PurePosixPath(dep).parents) if str(path) in self.writer]
-            below = [path for path in self.writer if path.startswith(dep + "/")]
+            path = PurePosixPath(dep)
+            above = [str(folder) for folder in (path, *path.parents) if str(folder) in self.writer]
+            below = [out for out in self.writer if out.startswith(dep + "/")]
             found.update(dict.fromkeys(above[:1] or below or [dep]))
         return list(found)
 
@@ -129,18 +134,23 @@ def load(project: Project) -> Graph:
     try:
         known = json.loads(store.read_bytes())
         if known["key"] == key:
-            return Graph(stages=tuple(_stage_from_json(item) for item in known["stages"]))
+            return _graph_from_json(known)
     except (OSError, ValueError, KeyError, TypeError):
         pass  # none yet, or damaged: ask DVC
-    graph = Graph(stages=tuple(_ask_dvc(project)))
-    write_atomically(store, canonical_json({"key": key, "stages": [asdict(stage) for stage in graph.stages]}))
+    graph = Graph(stages=tuple(_ask_dvc(project)), templates=_out_templates(project))
+    write_atomically(store, canonical_json({"key": key, **asdict(graph)}))
     return graph
 
 
 def _state(project: Project) -> str:
     """A digest of all that the graph is made from."""
     files = [project.root / "dvc.yaml", *sorted((project.root / "params").rglob("*.yaml")), Path(__file__)]
-    return sha256_bytes(canonical_json([FORMAT, [[os.path.relpath(p, project.root), sha256_file(p)] for p in files]]))
+    return sha256_bytes(canonical_json([[os.path.relpath(p, project.root), sha256_file(p)] for p in files]))
+
+
+def _graph_from_json(known: dict[str, Any]) -> Graph:
+    templates = {group: tuple(paths) for group, paths in known["templates"].items()}
+    return Graph(stages=tuple(_stage_from_json(item) for item in known["stages"]), templates=templates)
 
 
 def _stage_from_json(item: dict[str, Any]) -> Stage:
@@ -153,16 +163,15 @@ def _ask_dvc(project: Project) -> Iterable[Stage]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    templates = _out_templates(project)
     try:
         with Repo(str(project.root)) as repo:
             for item in repo.index.stages:
-                yield _resolved(project, item, templates)
+                yield _resolved(project, item)
     except DvcException as error:
         raise PipelineError(f"dvc.yaml: DVC cannot resolve it, must be a valid graph: {error}") from error
 
 
-def _resolved(project: Project, item: Any, templates: Mapping[str, list[str]]) -> Stage:
+def _resolved(project: Project, item: Any) -> Stage:
     group, _, key = item.name.partition("@")
     deps: list[str] = []
     keys: dict[str, tuple[str, ...]] = {}
@@ -173,7 +182,6 @@ def _resolved(project: Project, item: Any, templates: Mapping[str, list[str]]) -
         else:
             deps.append(path)
     outs = {Path(os.path.relpath(out.fs_path, project.root)).as_posix(): out for out in item.outs}
-    shapes = _match(item.name, list(outs), templates[group])
     return Stage(
         name=item.name,
         group=group,
@@ -183,7 +191,7 @@ def _resolved(project: Project, item: Any, templates: Mapping[str, list[str]]) -
         code=tuple(sorted(dep for dep in deps if dep.startswith(CODE))),
         params={file: _values(project, file, names) for file, names in keys.items()},
         keys=keys,
-        outs=tuple(Out(path=path, template=shapes[path], cached=bool(out.use_cache)) for path, out in outs.items()),
+        outs=tuple(Out(path=path, cached=bool(out.use_cache)) for path, out in outs.items()),
         meta=dict(item.meta or {}),
         always_changed=bool(item.always_changed),
     )
@@ -197,33 +205,20 @@ def _values(project: Project, file: str, keys: tuple[str, ...]) -> dict[str, Any
     return {key: values[key] for key in keys} if keys else values
 
 
-def _out_templates(project: Project) -> dict[str, list[str]]:
+def _out_templates(project: Project) -> dict[str, tuple[str, ...]]:
     """The outputs of each group as dvc.yaml writes them, with Snakemake's wildcards for `${...}`.
 
-    `${item.shard}` becomes `{shard}`, `${study}` `{study}`; a bare `${item}` or `${key}` is what the loop runs over, and
-    the loops of this graph that have one run over benchmarks.
+    `${item.shard}` becomes `{shard}`, `${study}` becomes `{study}`; a bare `${item}` or `${key}` is what the loop runs
+    over, and in this graph the loops that write one run over benchmarks.
     """
     def wildcard(match: re.Match[str]) -> str:
         name = match.group(1).rpartition(".")[2]
         return "{" + ("benchmark" if name in ("item", "key") else name) + "}"
 
-    templates: dict[str, list[str]] = {}
+    templates: dict[str, tuple[str, ...]] = {}
     for group, entry in read_yaml(project.root / "dvc.yaml")["stages"].items():
         body = entry.get("do", entry)
         listed = [out for kind in ("outs", "metrics", "plots") for out in body.get(kind, [])]
         paths = [out if isinstance(out, str) else next(iter(out)) for out in listed]
-        templates[group] = [re.sub(r"\$\{([\w.]+)\}", wildcard, path) for path in paths]
+        templates[group] = tuple(re.sub(r"\$\{([\w.]+)\}", wildcard, path) for path in paths)
     return templates
-
-
-def _match(name: str, paths: list[str], templates: list[str]) -> dict[str, str]:
-    """The template of each output path of a stage; DVC keeps neither their order nor the templates."""
-    shapes: dict[str, str] = {}
-    for path in paths:
-        for template in templates:
-            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
-            if re.fullmatch(pattern, path):
-                shapes[path] = template
-    if len(set(shapes.values())) != len(templates) or len(shapes) != len(paths):
-        raise PipelineError(f"dvc.yaml: the outputs of {name} do not follow from their templates: {paths}, {templates}")
-    return shapes

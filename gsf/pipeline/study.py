@@ -1,4 +1,4 @@
-"""Studies: `params/studies/NAME.yaml`, written by people, resolved into `params/plan.yaml`, which the graph loops over."""
+"""Studies: `params/studies/NAME.yaml`, written by people, becomes `params/plan.yaml`, which the graph loops over."""
 
 from __future__ import annotations
 
@@ -50,7 +50,11 @@ def resolve(project: Project, study_name: str) -> Plan:
     protocols = _named(project, "protocols", Protocol, study.protocols)
     _check_experiments(where, study, models, protocols)
 
-    shards = [(name, f"{number:02d}") for name, item in benchmarks.items() for number in range(item.shards)]
+    shards = [
+        PlannedShard(benchmark=name, shard=f"{number:02d}")
+        for name, item in benchmarks.items()
+        for number in range(item.shards)
+    ]
     trainings = [
         PlannedTraining(run=f"{key}-s{seed}", experiment=key, seed=seed, **item.model_dump())
         for key, item in study.experiments.items()
@@ -68,7 +72,7 @@ def resolve(project: Project, study_name: str) -> Plan:
             )
             for name, item in benchmarks.items()
         },
-        shards=_keyed(where, ((f"{name}-{shard}", PlannedShard(benchmark=name, shard=shard)) for name, shard in shards)),
+        shards=_keyed(where, ((f"{item.benchmark}-{item.shard}", item) for item in shards)),
         experiments=_keyed(where, ((f"{study.study}-{item.run}", item) for item in trainings)),
         evaluations=_keyed(
             where,
@@ -142,7 +146,7 @@ def _section(key: str, value: Any) -> Iterator[str]:
 
 
 def _scalar(value: str | int) -> str:
-    """A scalar that YAML 1.1 and 1.2 both read as what it is: text is quoted where either might see a number or a word."""
+    """A scalar that YAML 1.1 and 1.2 both read as what it is: text that one of them may see otherwise is quoted."""
     if isinstance(value, int):
         return str(value)
     plain = re.fullmatch(r"[A-Za-z/.][A-Za-z0-9_./-]*", value) and yaml.safe_load(value) == value
@@ -183,7 +187,8 @@ def _check_experiments(where: str, study: Study, models: dict[str, Model], proto
             if protocol.frames != model.num_segments:
                 raise ParamsError(
                     f"params/protocols/{name}.yaml: frames is {protocol.frames}, must be the num_segments of"
-                    f" params/models/{experiment.model}.yaml, {model.num_segments}, to evaluate experiment {key!r} of {where}"
+                    f" params/models/{experiment.model}.yaml, {model.num_segments},"
+                    f" to evaluate experiment {key!r} of {where}"
                 )
 
 
@@ -195,6 +200,6 @@ def _keyed(where: str, pairs: Iterable[tuple[str, ItemT]]) -> dict[str, ItemT]:
     found: dict[str, ItemT] = {}
     for key, item in pairs:
         if key in found:
-            raise ParamsError(f"{where}: two stages would have the name {key!r}, must be distinct: rename an experiment")
+            raise ParamsError(f"{where}: two stages have the name {key!r}, must be distinct: rename an experiment")
         found[key] = item
     return found

@@ -13,6 +13,7 @@ from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.manifest import read_manifest
 from gsf.errors import TrainError
 from gsf.params.base import load
+from gsf.params.flat import flatten
 from gsf.params.model import Model
 from gsf.params.recipe import Recipe
 from gsf.project import Project
@@ -57,8 +58,8 @@ def run(
     observer.start(
         {
             "benchmark": benchmark,
-            **{f"model.{name}": _plain(value) for name, value in model_params.model_dump().items()},
-            **{f"recipe.{name}": _plain(value) for name, value in recipe_params.model_dump().items()},
+            **flatten("model", model_params.model_dump()),
+            **flatten("recipe", recipe_params.model_dump()),
             "seed": seed,
             "threads": threads,
         },
@@ -228,10 +229,6 @@ def _num_clips(project: Project, benchmark: str) -> int:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def _plain(value: object) -> str | float | int:
-    return value if isinstance(value, str | float | int) else str(value)
 
 
 def _number(value: float | None) -> float | None:

@@ -1,0 +1,35 @@
+# The graph of dvc.yaml for Snakemake: `snakemake --cores 2`, or a profile of workflow/profiles on a cluster.
+#
+# One rule a group of stages. What a job reads, writes, runs and needs comes from dvc.yaml through gsf/pipeline/graph.py,
+# so that the two runners cannot drift apart; afterwards `gsf record` tells DVC what was done. See docs/pipeline.md.
+from snakemake.utils import min_version
+
+from gsf.pipeline.rules import Rules
+
+min_version("9.20")
+
+stages = Rules.start(workflow.basedir, main=workflow.is_main_process)
+
+
+wildcard_constraints:
+    benchmark=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    shard=r"\d\d",
+    study=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    run=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    protocol=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        stages.everything(),
+    default_target: True
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"

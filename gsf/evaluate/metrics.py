@@ -1,0 +1,112 @@
+"""Metrics as a pure function of scores: what `gsf evaluate` writes and `gsf verify --recompute` computes again.
+
+Ties: of classes with equal scores the one with the lower index ranks first, everywhere. Averages over views are taken
+in float64, so that neither the number of threads nor the order of the videos matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gsf.errors import EvaluationError
+from gsf.evaluate.scores import Scores
+
+Floats = npt.NDArray[np.float64]
+
+
+def video_scores(scores: Scores) -> Floats:
+    """One row of class scores a video, (N, C): the mean over its views of logits or of softmax probabilities."""
+    values = scores.logits.astype(np.float64)
+    if scores.average == "probabilities":
+        values = np.exp(values - values.max(axis=2, keepdims=True))
+        values /= values.sum(axis=2, keepdims=True)
+    averaged: Floats = values.mean(axis=1)
+    return averaged
+
+
+def compute_metrics(
+    scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], excluded: int
+) -> dict[str, Any]:
+    """Accuracies as fractions 0..1.
+
+    Args:
+        scores: of all videos of the test split.
+        reversal_pairs: pairs of class names that are each other run backwards; may be empty.
+        excluded: videos of the split that could not be read; only passed on.
+
+    Returns:
+        `n`, `top1`, `top5` (top min(5, C)), `per_class` (recall of each class that has videos), `mean_class` (their
+        mean), `excluded`, and, with pairs: `pair_accuracy`, the share of the `pair_n` videos whose class is in a pair
+        for which the true class has a higher score than its partner (at equal scores: a lower index).
+
+    Raises:
+        EvaluationError: a pair names a class that the scores do not have.
+    """
+    scores.check(where="scores")
+    values, labels = video_scores(scores), scores.labels
+    ranks = _rank_of_label(values, labels)
+    hit = ranks == 0
+    per_class = {
+        name: float(hit[labels == index].mean()) for index, name in enumerate(scores.classes) if (labels == index).any()
+    }
+    metrics: dict[str, Any] = {
+        "n": len(scores.ids),
+        "top1": float(hit.mean()),
+        "top5": float((ranks < min(5, len(scores.classes))).mean()),
+        "mean_class": float(np.mean([per_class[name] for name in scores.classes if name in per_class])),
+        "per_class": per_class,
+        "excluded": excluded,
+    }
+    right = _pair_hits(values, labels, _partners(scores.classes, reversal_pairs))
+    if right.size:
+        metrics |= {"pair_accuracy": float(right.mean()), "pair_n": int(right.size)}
+    return metrics
+
+
+def predictions(scores: Scores) -> npt.NDArray[np.int64]:
+    """Index of the highest score of each video; the lower index at a tie."""
+    return video_scores(scores).argmax(axis=1).astype(np.int64)
+
+
+def confusion_rows(scores: Scores) -> Iterator[tuple[str, str]]:
+    """`(actual, predicted)` class names, one row a video in the order of the scores."""
+    for label, predicted in zip(scores.labels, predictions(scores), strict=True):
+        yield scores.classes[label], scores.classes[predicted]
+
+
+def _rank_of_label(values: Floats, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """How many classes stand before the true one: those with a higher score, or an equal one and a lower index."""
+    own = values[np.arange(len(labels)), labels][:, None]
+    earlier = np.arange(values.shape[1])[None, :] < labels[:, None]
+    ranks: npt.NDArray[np.int64] = ((values > own) | ((values == own) & earlier)).sum(axis=1)
+    return ranks
+
+
+def _partners(classes: Sequence[str], pairs: Sequence[Sequence[str]]) -> npt.NDArray[np.int64]:
+    """Index of each class's partner, -1 for a class in no pair."""
+    index = {name: number for number, name in enumerate(classes)}
+    partner = np.full(len(classes), -1, dtype=np.int64)
+    for pair in pairs:
+        unknown = [name for name in pair if name not in index]
+        if unknown:
+            raise EvaluationError(
+                f"reversal_pairs: {unknown[0]!r} is not a class of the scores, must be one of {', '.join(classes)}"
+            )
+        first, second = (index[name] for name in pair)
+        if first == second or partner[first] >= 0 or partner[second] >= 0:
+            raise EvaluationError(f"reversal_pairs: {pair[0]!r} and {pair[1]!r} must be two classes in no other pair")
+        partner[first], partner[second] = second, first
+    return partner
+
+
+def _pair_hits(values: Floats, labels: npt.NDArray[Any], partner: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """For each video whose class is in a pair: whether its class ranks before the partner."""
+    rows = np.flatnonzero(partner[labels] >= 0)
+    true, other = labels[rows], partner[labels[rows]]
+    own, rival = values[rows, true], values[rows, other]
+    hits: npt.NDArray[np.bool_] = (own > rival) | ((own == rival) & (true < other))
+    return hits

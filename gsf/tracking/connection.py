@@ -1,0 +1,88 @@
+"""The way to MLflow: which server or database, set up once even where many processes meet it first."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gsf.errors import TrackingError
+from gsf.project import Project
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LOCK_SECONDS = 60.0
+
+# Set before mlflow is imported, where the user has not set them: a training never waits long for a server that is away.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # s
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+
+
+def tracking_uri(project: Project) -> str:
+    """MLFLOW_TRACKING_URI, else the database mlflow.db in the project."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root / 'mlflow.db'}"
+
+
+def is_local(uri: str) -> bool:
+    """Whether this process itself opens the database, and so sets it up."""
+    return not uri.startswith(("http://", "https://"))
+
+
+def connect(project: Project) -> MlflowClient:
+    """A client whose database has its tables; any error that MLflow raises comes through as it is."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):  # the tables' creation is told line by line otherwise
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    uri = tracking_uri(project)
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if is_local(uri):
+        with locked(project.work("mlflow.lock")):
+            client.search_experiments(max_results=1)  # creates the tables; processes that race here crash
+    return client
+
+
+def experiment_id(client: MlflowClient, project: Project, study: str) -> str:
+    """The experiment of a study, created where it is not there yet."""
+    uri = tracking_uri(project)
+    with locked(project.work("mlflow.lock")):
+        experiment = client.get_experiment_by_name(study)
+        if experiment is None:
+            location = (project.root / "mlartifacts" / study).as_uri() if is_local(uri) else None
+            return str(client.create_experiment(study, artifact_location=location))
+    if experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"{uri}: experiment {study!r} is deleted, must be active: restore it"
+            f" (mlflow experiments restore --experiment-id {experiment.experiment_id})"
+        )
+    return str(experiment.experiment_id)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; TrackingError where another process holds it for longer than a minute."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_SECONDS
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TrackingError(f"{path}: still locked after {LOCK_SECONDS:.0f} s by another process") from None
+                time.sleep(0.05)
+        yield

@@ -1,0 +1,237 @@
+"""What MLflow shall show of a training, collected from its journal and receipts; knows nothing of MLflow."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gsf.errors import GsfError
+from gsf.params.flat import flatten
+from gsf.project import Project
+from gsf.provenance.hashing import canonical_json, sha256_bytes
+from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
+from gsf.store.tables import read_table
+from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_journal
+
+CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")
+EVALUATED = ("top1", "top5", "mean_class", "pair_accuracy")
+_SECTIONS = {"models": "model", "recipes": "recipe"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a curve; `time` in seconds since 1970."""
+
+    metric: str
+    epoch: int
+    value: float
+    time: float
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data of a training or evaluation: a manifest, by the first half of a quarter of its sha256."""
+
+    benchmark: str
+    context: str  # train or test
+    manifest: str  # its path in the project
+    sha256: str
+    videos: int | None = None
+    excluded: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """At most 36 characters. The split is part of it: MLflow keeps one context for a name and digest in a run."""
+        return f"{self.sha256[:16]}-{self.context}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One training: what becomes one run."""
+
+    study: str
+    run: str
+    training_key: str
+    status: Status
+    started: float
+    ended: float | None
+    current: bool  # the one whose results lie in runs/, or that runs now; not an earlier one of the same name
+    params: Params
+    tags: dict[str, str]
+    points: tuple[Point, ...]
+    measured: dict[str, float]  # 8x1x1.top1: 0.9
+    data: tuple[Data, ...]
+    files: dict[str, Path]  # by name among the run's artefacts
+    problems: tuple[str, ...]  # what was left out, and why
+
+    @property
+    def name(self) -> str:
+        return f"{self.study}/{self.run}"
+
+
+def trainings(project: Project) -> list[tuple[str, str]]:
+    """Study and run of every training with a journal or a receipt here."""
+    found = {(path.parts[-3], path.parts[-2]) for path in project.work("train").glob("*/*/journal.jsonl")}
+    found |= {(path.parts[-4], path.parts[-2]) for path in (project.root / "runs").glob("*/train/*/receipt.json")}
+    return sorted(found)
+
+
+def journal_path(project: Project, *, study: str, run: str) -> Path:
+    """Where the journal of a training lies: in the scratch folder, which survives an interruption."""
+    return project.work("train", study, run, "journal.jsonl")
+
+
+def collect(project: Project, *, study: str, run: str) -> list[Record]:
+    """The trainings under one name, the present one last: earlier ones with other inputs are known from the journal."""
+    journals = {journal.training_key: journal for journal in read_journal(journal_path(project, study=study, run=run))}
+    path = project.train_receipt(study, run)
+    receipt = read_receipt(path) if path.is_file() else None
+    present = str(receipt.facts.get("training", receipt.digest)) if receipt else next(reversed(journals), None)
+    records = [
+        _record(project, study, run, key, journal, receipt=None, current=key == present)
+        for key, journal in journals.items()
+        if receipt is None or key != present
+    ]
+    if receipt is not None and present is not None:
+        records.append(_record(project, study, run, present, journals.get(present), receipt=receipt, current=True))
+    return records
+
+
+def _record(
+    project: Project, study: str, run: str, key: str, journal: Journal | None, *, receipt: Receipt | None, current: bool
+) -> Record:
+    params: Params = dict(journal.params) if journal else {}
+    tags = dict(journal.tags) if journal else {}
+    tags |= {"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}", TRAINING_KEY: key}
+    points = {(point.metric, point.epoch): point for point in _journal_points(journal)}
+    measured: dict[str, float] = {}
+    data: list[Data] = []
+    files: dict[str, Path] = {}
+    problems: list[str] = []
+    written = 0.0
+    if receipt is not None:
+        written = project.train_receipt(study, run).stat().st_mtime
+        params = _receipt_params(receipt) | params
+        tags |= _receipt_tags(receipt)
+        tags["gsf.receipt.train"] = tags["gsf.receipt"] = receipt.digest
+        data += _data(project, receipt, context="train")
+        outputs, problems = _present(project, receipt)
+        outputs.pop(project.checkpoint(study, run).name, None)
+        files = {"train/receipt.json": project.train_receipt(study, run)}
+        files |= {f"train/{name}": path for name, path in outputs.items()}
+        for point in _table_points(outputs.get("curves.csv"), written):
+            known = points.get((point.metric, point.epoch))
+            if known is None or known.value != point.value:
+                points[point.metric, point.epoch] = point
+        for protocol, evaluation in _evaluations(project, study, run):
+            where = project.relative(project.evaluate_receipt(study, run, protocol))
+            if receipt.digest not in {item.receipt for item in evaluation.inputs}:
+                problems.append(f"{where}: is of another training; evaluate again")
+                continue
+            outputs, missing = _present(project, evaluation)
+            problems += missing
+            outputs.pop("scores.safetensors", None)
+            files[f"evaluate/{protocol}/receipt.json"] = project.evaluate_receipt(study, run, protocol)
+            files |= {f"evaluate/{protocol}/{name}": path for name, path in outputs.items()}
+            tags[f"gsf.receipt.{protocol}"] = tags["gsf.receipt"] = evaluation.digest
+            data += [item for item in _data(project, evaluation, context="test") if item not in data]
+            measured |= _measured(protocol, outputs.get("metrics.json"))
+    done = receipt is not None
+    return Record(
+        study=study,
+        run=run,
+        training_key=key,
+        status="finished" if done else journal.status if journal else "running",
+        started=journal.started if journal else written,
+        ended=(journal.ended if journal and journal.ended else written or None) if done else journal and journal.ended,
+        current=current,
+        params=params,
+        tags=tags,
+        points=tuple(sorted(points.values(), key=lambda point: (point.epoch, point.metric))),
+        measured=measured,
+        data=tuple(data),
+        files=files,
+        problems=tuple(problems),
+    )
+
+
+def _journal_points(journal: Journal | None) -> Iterator[Point]:
+    for epoch in journal.epochs if journal else ():
+        for name, value in epoch.metrics.items():
+            yield Point(metric=name, epoch=epoch.epoch, value=value, time=epoch.time)
+
+
+def _table_points(path: Path | None, time: float) -> Iterator[Point]:
+    for row in read_table(path, ("epoch", *CURVES)) if path else ():
+        for name in CURVES:
+            if row[name]:
+                yield Point(metric=name, epoch=int(row["epoch"]), value=float(row[name]), time=time)
+
+
+def _receipt_params(receipt: Receipt) -> Params:
+    params: Params = {"benchmark": _benchmark(receipt), "seed": int(receipt.content["seed"] or 0)}
+    if "threads" in receipt.facts:
+        params["threads"] = int(receipt.facts["threads"])
+    for file, values in receipt.content["params"].items():
+        params |= flatten(_SECTIONS.get(Path(file).parent.name, Path(file).parent.name), values)
+    return params
+
+
+def _receipt_tags(receipt: Receipt) -> dict[str, str]:
+    manifests = [item.sha256 for item in receipt.inputs if item.path.endswith("/manifest.csv")]
+    return {
+        "gsf.code": sha256_bytes(canonical_json(receipt.content["code"])),
+        "gsf.command": str(receipt.content["command"]),
+        **({"gsf.manifest": manifests[0]} if manifests else {}),
+    }
+
+
+def _benchmark(receipt: Receipt) -> str:
+    """The first argument of the stage's command: gsf train BENCHMARK ..."""
+    return shlex.split(str(receipt.content["command"]))[2]
+
+
+def _data(project: Project, receipt: Receipt, *, context: str) -> Iterator[Data]:
+    benchmark = _benchmark(receipt)
+    digests = {item.path: item.sha256 for item in receipt.inputs}
+    info, path = project.manifest_info(benchmark), project.relative(project.manifest(benchmark))
+    if path not in digests:
+        return
+    videos = excluded = None
+    if info.is_file() and hash_cache(project).sha256(info) == digests.get(project.relative(info)):
+        content = json.loads(info.read_bytes())
+        videos = int(content["counts"][context])
+        excluded = sum(item["split"] == context for item in content["excluded"])
+    yield Data(
+        benchmark=benchmark, context=context, manifest=path, sha256=digests[path], videos=videos, excluded=excluded
+    )
+
+
+def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Receipt]]:
+    """Protocol and receipt of each evaluation, the latest last."""
+    folder = project.root / "runs" / study / "evaluate" / run
+    paths = sorted(folder.glob("*/receipt.json"), key=lambda path: (path.stat().st_mtime_ns, path))
+    return [(path.parent.name, read_receipt(path)) for path in paths]
+
+
+def _present(project: Project, receipt: Receipt) -> tuple[dict[str, Path], list[str]]:
+    """The outputs that are what the receipt says, by file name; and a line for each that is not."""
+    good, problems = {}, []
+    for name, digest in receipt.outputs.items():
+        path = project.root / name
+        try:
+            if hash_cache(project).sha256(path) == digest:
+                good[path.name] = path
+            else:
+                problems.append(f"{name}: was changed after stage {receipt.stage} wrote it; run that stage again")
+        except GsfError:
+            problems.append(f"{name}: is not here; `dvc pull` brings it")
+    return good, problems
+
+
+def _measured(protocol: str, path: Path | None) -> dict[str, float]:
+    content = json.loads(path.read_bytes()) if path else {}
+    return {f"{protocol}.{name}": float(content[name]) for name in EVALUATED if content.get(name) is not None}

@@ -1,0 +1,102 @@
+"""A stand-in for the program `gsf`, for tests of the graph: every verb writes the outputs and the receipt of its stage.
+
+Outputs are a function of the command, the parameters and the inputs, and take no time; names, receipts and links are
+those of the real stages. Set TOY_FAIL to a stage's name to let it fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from gsf.pipeline import graph
+from gsf.pipeline.code_deps import expand
+from gsf.project import Project
+from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
+from gsf.provenance.params_used import LOCATION_KEYS
+
+
+def main(argv: list[str]) -> int:
+    project = Project(Path.cwd())
+    resolved = graph.load(project)
+    stage = next(stage for stage in resolved.stages if shlex.split(stage.cmd) == ["gsf", *argv])
+    if os.environ.get("TOY_FAIL") == stage.name:
+        print(f"{stage.name} fails as told", file=sys.stderr)
+        return 1
+    with (project.root / "ran.txt").open("a") as log:
+        log.write(stage.name + "\n")
+
+    inputs = []
+    for dep in stage.deps:
+        folder = project.root / dep
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [folder]:
+            name = project.relative(path)
+            if path.name.endswith("receipt.json") or path.name.startswith("."):
+                continue
+            by = _receipt_of(resolved, name)
+            inputs.append(
+                {
+                    "path": name,
+                    "sha256": sha256_file(path),
+                    "receipt": sha256_file(project.root / by) if by else None,
+                }
+            )
+    params = {
+        file: {key: value for key, value in values.items() if key not in LOCATION_KEYS}
+        for file, values in stage.params.items()
+    }
+    facts = {"cmd": stage.cmd, "params": params, "inputs": [[item["path"], item["sha256"]] for item in inputs]}
+    outputs = []
+    for out in stage.outs:
+        if out.is_receipt or out.path.endswith("listing.csv"):
+            if not out.is_receipt:
+                write_atomically(project.root / out.path, b"path,bytes,mtime_ns\n")
+            continue
+        for path in _files(project, resolved, out):
+            name = project.relative(path)
+            # a plan file tells of its own shard alone, as the real ones do
+            seed = [name] if out.path.endswith("/plan") else [name, facts]
+            size = 1_200_000 if path.suffix in (".lmdb", ".safetensors") else 1
+            write_atomically(path, sha256_bytes(canonical_json(seed)).encode() * (size // 64 + 1))
+            outputs.append(path)
+    content = {
+        "format": 1,
+        "stage": stage.name,
+        "command": stage.cmd,
+        "params": params,
+        "inputs": sorted(inputs, key=lambda item: str(item["path"])),
+        "outputs": {project.relative(path): sha256_file(path) for path in sorted(outputs)},
+        "code": {project.relative(path): sha256_file(path) for path in expand(project, stage.code)},
+        "tools": {},
+        "environment": None,
+        "seed": None,
+        "facts": {},
+    }
+    if stage.receipt is not None:
+        write_atomically(project.root / stage.receipt, canonical_json(content))
+    return 0
+
+
+def _files(project: Project, resolved: graph.Graph, out: graph.Out) -> list[Path]:
+    folder = project.root / out.path
+    if not out.is_dir:
+        return [folder]
+    if out.path.endswith("/plan"):
+        benchmark = out.path.split("/")[1]
+        return [folder / f"{s.key.rpartition('-')[2]}.csv" for s in resolved.group("extract") if f" {benchmark} " in s.cmd]
+    return [folder / "a.txt", folder / "b.txt"]
+
+
+def _receipt_of(resolved: graph.Graph, name: str) -> str | None:
+    """The receipt of the stage that writes a file, itself or in a folder."""
+    for path in (Path(name), *Path(name).parents):
+        stage = resolved.writer.get(path.as_posix())
+        if stage is not None:
+            return stage.receipt
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

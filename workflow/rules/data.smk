@@ -1,0 +1,88 @@
+# Videos to frames: videos -> inventory -> shards -> manifest.
+# The folders of videos that lie outside are listed when Snakemake starts, without a job.
+
+
+rule render:
+    """The videos of the built-in benchmark."""
+    input:
+        stages.inputs("render"),
+    output:
+        stages.outputs("render"),
+    params:
+        cmd=stages.cmd("render"),
+        values=stages.values("render"),
+        code=stages.code("render"),
+        sources=stages.sources("render"),
+    log:
+        ".work/logs/render/{benchmark}.log",
+    wildcard_constraints:
+        benchmark=stages.names("render"),
+    threads: stages.resource("render", "threads")
+    resources:
+        mem_mb=stages.resource("render", "mem_mb"),
+        runtime=stages.resource("render", "runtime"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"
+
+
+rule inventory:
+    """A row a video, and the plan: which shard each video goes to."""
+    input:
+        stages.inputs("inventory"),
+    output:
+        stages.outputs("inventory"),
+    params:
+        cmd=stages.cmd("inventory"),
+        values=stages.values("inventory"),
+        code=stages.code("inventory"),
+        sources=stages.sources("inventory"),
+    log:
+        ".work/logs/inventory/{benchmark}.log",
+    threads: stages.resource("inventory", "threads")
+    resources:
+        mem_mb=stages.resource("inventory", "mem_mb"),
+        runtime=stages.resource("inventory", "runtime"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"
+
+
+rule extract:
+    """The frames of the videos of one shard."""
+    input:
+        stages.inputs("extract"),
+    output:
+        stages.outputs("extract"),
+    params:
+        cmd=stages.cmd("extract"),
+        values=stages.values("extract"),
+        code=stages.code("extract"),
+        sources=stages.sources("extract"),
+    log:
+        ".work/logs/extract/{benchmark}-{shard}.log",
+    threads: stages.resource("extract", "threads")
+    resources:
+        mem_mb=stages.resource("extract", "mem_mb"),
+        runtime=stages.resource("extract", "runtime"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"
+
+
+rule manifest:
+    """The train, val and test lists, and what was excluded."""
+    input:
+        stages.inputs("manifest"),
+    output:
+        stages.outputs("manifest"),
+    params:
+        cmd=stages.cmd("manifest"),
+        values=stages.values("manifest"),
+        code=stages.code("manifest"),
+        sources=stages.sources("manifest"),
+    log:
+        ".work/logs/manifest/{benchmark}.log",
+    threads: stages.resource("manifest", "threads")
+    resources:
+        mem_mb=stages.resource("manifest", "mem_mb"),
+        runtime=stages.resource("manifest", "runtime"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"

@@ -1,0 +1,20 @@
+rule evaluate:
+    """Scores and metrics of one network under one protocol."""
+    input:
+        stages.inputs("evaluate"),
+    output:
+        stages.outputs("evaluate"),
+    params:
+        cmd=stages.cmd("evaluate"),
+        values=stages.values("evaluate"),
+        code=stages.code("evaluate"),
+        sources=stages.sources("evaluate"),
+    log:
+        ".work/logs/evaluate/{study}-{run}-{protocol}.log",
+    threads: stages.resource("evaluate", "threads")
+    resources:
+        mem_mb=stages.resource("evaluate", "mem_mb"),
+        runtime=stages.resource("evaluate", "runtime"),
+        gpu=stages.resource("evaluate", "gpu"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"
