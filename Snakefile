@@ -24,9 +24,9 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         stages.everything(),
-    default_target: True
 
 
 include: "workflow/rules/data.smk"

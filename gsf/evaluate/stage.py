@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 import numpy as np
 import torch
 
 from gsf.data.clips import EvaluationClips, Split, Videos
-from gsf.data.inputs import shard_paths, split_of
+from gsf.data.inputs import data_inputs, shard_paths, split_of
 from gsf.data.manifest import Manifest, read_manifest
 from gsf.errors import EvaluationError
 from gsf.evaluate.metrics import compute_metrics, confusion_rows
@@ -49,24 +51,43 @@ def run(
     views = load(Protocol, protocol_file)
     target = choose_device(device)
     used = params_used(project, protocol_file)
-    inputs = evaluation_inputs(project, benchmark, study, run)
+    checkpoint = project.checkpoint(study, run)
+    inputs = data_inputs(project, benchmark) + linked_inputs(project, project.train_receipt(study, run), [checkpoint])
     manifest = read_manifest(project, benchmark)
     split = split_of(manifest, SPLIT)
-    checkpoint = project.checkpoint(study, run)
     network, info = read_checkpoint(checkpoint)
     _check(project.relative(checkpoint), info, manifest, split, views, benchmark=benchmark)
 
     key = _key(inputs, used, threads=threads, device=target)
     partial = Partial(project.work("evaluate", study, run, protocol, "partial.safetensors"), key)
-    clips = EvaluationClips(
-        Videos(split, {name: path for name, path in _shards(project, benchmark, manifest).items()}),
-        protocol=views,
-        short_side=info.model.short_side,
-        size=info.model.input_size,
-    )
     with deterministic(threads=threads):
-        scores = _scores(network, clips, split, info, views, target, _workers(workers), partial, f"{run} {protocol}")
-    _write_outputs(project, study, run, protocol, scores, manifest)
+        logits = predict(
+            network,
+            EvaluationClips(
+                Videos(split, shard_paths(project, benchmark, manifest)),
+                protocol=views,
+                short_side=info.model.short_side,
+                size=info.model.input_size,
+            ),
+            num_videos=len(split),
+            views=views.clips * views.crops,
+            num_classes=len(info.classes),
+            batch_size=views.batch_size,
+            device=target,
+            workers=_workers(workers),
+            partial=partial,
+            title=f"evaluate {run} {protocol}",
+        )
+    scores = Scores(
+        ids=tuple(split.ids),
+        classes=tuple(info.classes),
+        labels=np.asarray(split.labels, dtype=np.int64),
+        logits=logits,
+        clips=views.clips,
+        crops=views.crops,
+        average=views.average,
+    )
+    _write_outputs(project, benchmark, study, run, protocol, scores)
     command = ["gsf", "evaluate", benchmark, "--study", study, "--run", run]
     command += ["--protocol", protocol, "--threads", str(threads)]
     receipt = seal(
@@ -89,3 +110,65 @@ def run(
     )
     partial.remove()
     return receipt
+
+
+def _check(
+    where: str, info: CheckpointInfo, manifest: Manifest, split: Split, protocol: Protocol, *, benchmark: str
+) -> None:
+    """The checkpoint, the manifest and the protocol must speak of the same classes and the same clip."""
+    segments = info.model.num_segments
+    if protocol.frames != segments:
+        raise EvaluationError(
+            f"params/protocols/{protocol.name}.yaml: frames is {protocol.frames}, must be the num_segments of the model,"
+            f" {segments} ({where}); use a protocol of {segments} frames or train a model of {protocol.frames}"
+        )
+    if list(info.classes) != list(manifest.classes):
+        differing = sorted(set(info.classes) ^ set(manifest.classes))[:5] or ["the same names in another order"]
+        raise EvaluationError(
+            f"{where}: was trained on other classes than the manifest's, must be the same ({', '.join(differing)});"
+            " train again"
+        )
+    if not len(split):
+        raise EvaluationError(
+            f"{benchmark}: the manifest has no video in the split {SPLIT!r}, must have at least one to evaluate;"
+            " give some videos that split in the benchmark's annotations"
+        )
+
+
+def _write_outputs(project: Project, benchmark: str, study: str, run: str, protocol: str, scores: Scores) -> None:
+    info = json.loads(project.manifest_info(benchmark).read_bytes())
+    metrics = compute_metrics(
+        scores,
+        reversal_pairs=info["reversal_pairs"],
+        excluded=sum(row["split"] == SPLIT for row in info["excluded"]),
+    )
+    write_scores(project.scores(study, run, protocol), scores)
+    write_atomically(project.metrics(study, run, protocol), canonical_json(metrics))
+    write_table(project.confusion(study, run, protocol), CONFUSION_COLUMNS, confusion_rows(scores))
+
+
+def _key(inputs: list[Input], used: dict[str, Any], *, threads: int, device: torch.device) -> str:
+    """A digest of all that determines the logits: an unfinished evaluation goes on only under the same key."""
+    return sha256_bytes(
+        canonical_json(
+            {
+                "inputs": [[item.path, item.sha256] for item in inputs],
+                "params": used,
+                "threads": threads,
+                "device": _device_name(device),
+                "code": code_digests(ENTRY),
+                "tools": tool_versions(TOOLS),
+            }
+        )
+    )
+
+
+def _workers(workers: int | None) -> int:
+    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8; never a matter of results."""
+    if workers is None:
+        workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
+    return workers
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gsf.errors import ParamsError, PipelineError
+from gsf.errors import ParamsError
 from gsf.params.base import read_yaml
+from gsf.pipeline import dvc_repo
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
 
@@ -42,6 +43,11 @@ class Out:
     @property
     def is_receipt(self) -> bool:
         return self.path.endswith("receipt.json")
+
+    @property
+    def is_loose(self) -> bool:
+        """Listings tell of a folder on this machine: they are in no receipt."""
+        return PurePosixPath(self.path).name == "listing.csv"
 
 
 @dataclass(frozen=True)
@@ -159,16 +165,9 @@ def _stage_from_json(item: dict[str, Any]) -> Stage:
     return Stage(**{**item, "deps": tuple(item["deps"]), "code": tuple(item["code"]), "outs": outs, "keys": keys})
 
 
-def _ask_dvc(project: Project) -> Iterable[Stage]:
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo(str(project.root)) as repo:
-            for item in repo.index.stages:
-                yield _resolved(project, item)
-    except DvcException as error:
-        raise PipelineError(f"dvc.yaml: DVC cannot resolve it, must be a valid graph: {error}") from error
+def _ask_dvc(project: Project) -> list[Stage]:
+    with dvc_repo.opened(project, purpose="resolve its stages") as repo:
+        return [_resolved(project, item) for item in repo.index.stages]
 
 
 def _resolved(project: Project, item: Any) -> Stage:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gsf.errors import GsfError
 from gsf.params.flat import flatten
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes
@@ -33,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Data:
-    """The data of a training or evaluation: a manifest, by the first half of a quarter of its sha256."""
+    """The data of a training or evaluation: a manifest, named by its sha256."""
 
     benchmark: str
     context: str  # train or test
@@ -100,66 +99,98 @@ def collect(project: Project, *, study: str, run: str) -> list[Record]:
     return records
 
 
+@dataclass
+class _Draft:
+    """A record while its parts come in."""
+
+    tags: dict[str, str]
+    params: Params = field(default_factory=dict)
+    points: dict[tuple[str, int], Point] = field(default_factory=dict)
+    measured: dict[str, float] = field(default_factory=dict)
+    data: list[Data] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
 def _record(
     project: Project, study: str, run: str, key: str, journal: Journal | None, *, receipt: Receipt | None, current: bool
 ) -> Record:
-    params: Params = dict(journal.params) if journal else {}
-    tags = dict(journal.tags) if journal else {}
-    tags |= {"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}", TRAINING_KEY: key}
-    points = {(point.metric, point.epoch): point for point in _journal_points(journal)}
-    measured: dict[str, float] = {}
-    data: list[Data] = []
-    files: dict[str, Path] = {}
-    problems: list[str] = []
-    written = 0.0
+    draft = _Draft(tags=dict(journal.tags) if journal else {})
+    draft.tags |= {"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}", TRAINING_KEY: key}
+    status: Status = journal.status if journal else "finished"
+    started, ended = (journal.started, journal.ended) if journal else (None, None)
+    if journal is not None:
+        draft.params = dict(journal.params)
+        draft.points = {(point.metric, point.epoch): point for point in _journal_points(journal)}
     if receipt is not None:
-        written = project.train_receipt(study, run).stat().st_mtime
-        params = _receipt_params(receipt) | params
-        tags |= _receipt_tags(receipt)
-        tags["gsf.receipt.train"] = tags["gsf.receipt"] = receipt.digest
-        data += _data(project, receipt, context="train")
-        outputs, problems = _present(project, receipt)
-        outputs.pop(project.checkpoint(study, run).name, None)
-        files = {"train/receipt.json": project.train_receipt(study, run)}
-        files |= {f"train/{name}": path for name, path in outputs.items()}
-        for point in _table_points(outputs.get("curves.csv"), written):
-            known = points.get((point.metric, point.epoch))
-            if known is None or known.value != point.value:
-                points[point.metric, point.epoch] = point
+        sealed = project.train_receipt(study, run).stat().st_mtime
+        status, started, ended = "finished", started or sealed, ended or sealed
+        _add_training(project, draft, receipt, path=project.train_receipt(study, run), sealed=sealed)
         for protocol, evaluation in _evaluations(project, study, run):
-            where = project.relative(project.evaluate_receipt(study, run, protocol))
-            if receipt.digest not in {item.receipt for item in evaluation.inputs}:
-                problems.append(f"{where}: is of another training; evaluate again")
-                continue
-            outputs, missing = _present(project, evaluation)
-            problems += missing
-            outputs.pop("scores.safetensors", None)
-            files[f"evaluate/{protocol}/receipt.json"] = project.evaluate_receipt(study, run, protocol)
-            files |= {f"evaluate/{protocol}/{name}": path for name, path in outputs.items()}
-            tags[f"gsf.receipt.{protocol}"] = tags["gsf.receipt"] = evaluation.digest
-            data += [item for item in _data(project, evaluation, context="test") if item not in data]
-            measured |= _measured(protocol, outputs.get("metrics.json"))
-    done = receipt is not None
+            _add_evaluation(
+                project, draft, evaluation, of=receipt, path=project.evaluate_receipt(study, run, protocol)
+            )
     return Record(
         study=study,
         run=run,
         training_key=key,
-        status="finished" if done else journal.status if journal else "running",
-        started=journal.started if journal else written,
-        ended=(journal.ended if journal and journal.ended else written or None) if done else journal and journal.ended,
+        status=status,
+        started=started or 0.0,
+        ended=ended,
         current=current,
-        params=params,
-        tags=tags,
-        points=tuple(sorted(points.values(), key=lambda point: (point.epoch, point.metric))),
-        measured=measured,
-        data=tuple(data),
-        files=files,
-        problems=tuple(problems),
+        params=draft.params,
+        tags=draft.tags,
+        points=tuple(sorted(draft.points.values(), key=lambda point: (point.epoch, point.metric))),
+        measured=draft.measured,
+        data=tuple(draft.data),
+        files=draft.files,
+        problems=tuple(draft.problems),
     )
 
 
-def _journal_points(journal: Journal | None) -> Iterator[Point]:
-    for epoch in journal.epochs if journal else ():
+def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, sealed: float) -> None:
+    draft.params = _receipt_params(receipt) | draft.params
+    draft.tags |= _receipt_tags(receipt)
+    draft.tags["gsf.receipt.train"] = draft.tags["gsf.receipt"] = receipt.digest
+    draft.data += _data(project, receipt, context="train")
+    outputs = _add_files(project, draft, receipt, path=path, folder="train")
+    for point in _table_points(outputs.get("curves.csv"), sealed):
+        known = draft.points.get((point.metric, point.epoch))
+        if known is None or known.value != point.value:  # the journal knows the time, the table is bound to the receipt
+            draft.points[point.metric, point.epoch] = point
+
+
+def _add_evaluation(project: Project, draft: _Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
+    protocol = path.parent.name
+    if of.digest not in {item.receipt for item in receipt.inputs}:
+        draft.problems.append(f"{project.relative(path)}: is of another training; evaluate again")
+        return
+    draft.tags[f"gsf.receipt.{protocol}"] = draft.tags["gsf.receipt"] = receipt.digest
+    draft.data += [item for item in _data(project, receipt, context="test") if item not in draft.data]
+    outputs = _add_files(project, draft, receipt, path=path, folder=f"evaluate/{protocol}")
+    draft.measured |= _measured(protocol, outputs.get("metrics.json"))
+
+
+def _add_files(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
+    """Note the small outputs that are what the receipt says, and a problem for each that is not; outputs by file name."""
+    found = {}
+    for name, digest in receipt.outputs.items():
+        output = project.root / name
+        if output.suffix == ".safetensors":
+            continue  # weights and scores are DVC's
+        if not output.is_file():
+            draft.problems.append(f"{name}: is not here; `dvc pull` brings it")
+        elif hash_cache(project).sha256(output) != digest:
+            draft.problems.append(f"{name}: was changed after stage {receipt.stage} wrote it; run that stage again")
+        else:
+            found[output.name] = output
+    draft.files[f"{folder}/receipt.json"] = path
+    draft.files |= {f"{folder}/{name}": output for name, output in found.items()}
+    return found
+
+
+def _journal_points(journal: Journal) -> Iterator[Point]:
+    for epoch in journal.epochs:
         for name, value in epoch.metrics.items():
             yield Point(metric=name, epoch=epoch.epoch, value=value, time=epoch.time)
 
@@ -215,21 +246,6 @@ def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Rece
     folder = project.root / "runs" / study / "evaluate" / run
     paths = sorted(folder.glob("*/receipt.json"), key=lambda path: (path.stat().st_mtime_ns, path))
     return [(path.parent.name, read_receipt(path)) for path in paths]
-
-
-def _present(project: Project, receipt: Receipt) -> tuple[dict[str, Path], list[str]]:
-    """The outputs that are what the receipt says, by file name; and a line for each that is not."""
-    good, problems = {}, []
-    for name, digest in receipt.outputs.items():
-        path = project.root / name
-        try:
-            if hash_cache(project).sha256(path) == digest:
-                good[path.name] = path
-            else:
-                problems.append(f"{name}: was changed after stage {receipt.stage} wrote it; run that stage again")
-        except GsfError:
-            problems.append(f"{name}: is not here; `dvc pull` brings it")
-    return good, problems
 
 
 def _measured(protocol: str, path: Path | None) -> dict[str, float]:

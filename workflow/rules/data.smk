@@ -8,11 +8,6 @@ rule render:
         stages.inputs("render"),
     output:
         stages.outputs("render"),
-    params:
-        cmd=stages.cmd("render"),
-        values=stages.values("render"),
-        code=stages.code("render"),
-        sources=stages.sources("render"),
     log:
         ".work/logs/render/{benchmark}.log",
     wildcard_constraints:
@@ -21,6 +16,11 @@ rule render:
     resources:
         mem_mb=stages.resource("render", "mem_mb"),
         runtime=stages.resource("render", "runtime"),
+    params:
+        cmd=stages.cmd("render"),
+        values=stages.values("render"),
+        code=stages.code("render"),
+        sources=stages.sources("render"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"
 
@@ -31,17 +31,17 @@ rule inventory:
         stages.inputs("inventory"),
     output:
         stages.outputs("inventory"),
-    params:
-        cmd=stages.cmd("inventory"),
-        values=stages.values("inventory"),
-        code=stages.code("inventory"),
-        sources=stages.sources("inventory"),
     log:
         ".work/logs/inventory/{benchmark}.log",
     threads: stages.resource("inventory", "threads")
     resources:
         mem_mb=stages.resource("inventory", "mem_mb"),
         runtime=stages.resource("inventory", "runtime"),
+    params:
+        cmd=stages.cmd("inventory"),
+        values=stages.values("inventory"),
+        code=stages.code("inventory"),
+        sources=stages.sources("inventory"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"
 
@@ -52,17 +52,17 @@ rule extract:
         stages.inputs("extract"),
     output:
         stages.outputs("extract"),
-    params:
-        cmd=stages.cmd("extract"),
-        values=stages.values("extract"),
-        code=stages.code("extract"),
-        sources=stages.sources("extract"),
     log:
         ".work/logs/extract/{benchmark}-{shard}.log",
     threads: stages.resource("extract", "threads")
     resources:
         mem_mb=stages.resource("extract", "mem_mb"),
         runtime=stages.resource("extract", "runtime"),
+    params:
+        cmd=stages.cmd("extract"),
+        values=stages.values("extract"),
+        code=stages.code("extract"),
+        sources=stages.sources("extract"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"
 
@@ -73,16 +73,16 @@ rule manifest:
         stages.inputs("manifest"),
     output:
         stages.outputs("manifest"),
-    params:
-        cmd=stages.cmd("manifest"),
-        values=stages.values("manifest"),
-        code=stages.code("manifest"),
-        sources=stages.sources("manifest"),
     log:
         ".work/logs/manifest/{benchmark}.log",
     threads: stages.resource("manifest", "threads")
     resources:
         mem_mb=stages.resource("manifest", "mem_mb"),
         runtime=stages.resource("manifest", "runtime"),
+    params:
+        cmd=stages.cmd("manifest"),
+        values=stages.values("manifest"),
+        code=stages.code("manifest"),
+        sources=stages.sources("manifest"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"

@@ -4,11 +4,6 @@ rule evaluate:
         stages.inputs("evaluate"),
     output:
         stages.outputs("evaluate"),
-    params:
-        cmd=stages.cmd("evaluate"),
-        values=stages.values("evaluate"),
-        code=stages.code("evaluate"),
-        sources=stages.sources("evaluate"),
     log:
         ".work/logs/evaluate/{study}-{run}-{protocol}.log",
     threads: stages.resource("evaluate", "threads")
@@ -16,5 +11,10 @@ rule evaluate:
         mem_mb=stages.resource("evaluate", "mem_mb"),
         runtime=stages.resource("evaluate", "runtime"),
         gpu=stages.resource("evaluate", "gpu"),
+    params:
+        cmd=stages.cmd("evaluate"),
+        values=stages.values("evaluate"),
+        code=stages.code("evaluate"),
+        sources=stages.sources("evaluate"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"

@@ -4,16 +4,16 @@ rule report:
         stages.inputs("report"),
     output:
         stages.outputs("report"),
-    params:
-        cmd=stages.cmd("report"),
-        values=stages.values("report"),
-        code=stages.code("report"),
-        sources=stages.sources("report"),
     log:
         ".work/logs/report/{study}.log",
     threads: stages.resource("report", "threads")
     resources:
         mem_mb=stages.resource("report", "mem_mb"),
         runtime=stages.resource("report", "runtime"),
+    params:
+        cmd=stages.cmd("report"),
+        values=stages.values("report"),
+        code=stages.code("report"),
+        sources=stages.sources("report"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"

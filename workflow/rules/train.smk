@@ -4,11 +4,6 @@ rule train:
         stages.inputs("train"),
     output:
         stages.outputs("train"),
-    params:
-        cmd=stages.cmd("train"),
-        values=stages.values("train"),
-        code=stages.code("train"),
-        sources=stages.sources("train"),
     log:
         ".work/logs/train/{study}-{run}.log",
     threads: stages.resource("train", "threads")
@@ -16,5 +11,10 @@ rule train:
         mem_mb=stages.resource("train", "mem_mb"),
         runtime=stages.resource("train", "runtime"),
         gpu=stages.resource("train", "gpu"),
+    params:
+        cmd=stages.cmd("train"),
+        values=stages.values("train"),
+        code=stages.code("train"),
+        sources=stages.sources("train"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"

@@ -1,0 +1,26 @@
+"""Opening the project's DVC repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from typing import Any
+
+from gsf.errors import PipelineError
+from gsf.project import Project
+
+
+@contextmanager
+def opened(project: Project, *, purpose: str) -> Iterator[Any]:
+    """DVC's `Repo`, in the project's folder: DVC resolves some paths against the current one.
+
+    DVC's own errors leave as PipelineError.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with chdir(project.root), Repo(str(project.root)) as repo:
+            yield repo
+    except DvcException as error:
+        raise PipelineError(f"dvc.yaml: DVC cannot {purpose}: {error}") from error

@@ -1,0 +1,102 @@
+"""MLflow as a projection of the chain: one run a training, brought up to date from its journal and receipts.
+
+Everything is compared with what MLflow holds and only what is missing is written, so this may be repeated at any time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gsf.errors import GsfError, TrackingError
+from gsf.project import Project
+from gsf.tracking.connection import connect, experiment_id, locked, tracking_uri
+from gsf.tracking.record import Record, collect, trainings
+from gsf.tracking.run_writer import RunWriter, find_runs, open_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a synchronisation did."""
+
+    uri: str
+    created: tuple[str, ...]  # names of the trainings whose run is new
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    problems: tuple[str, ...]  # what was left out, and why
+
+    def __str__(self) -> str:
+        counts = f"{len(self.created)} runs created, {len(self.updated)} updated, {len(self.unchanged)} as they were"
+        return "\n".join([f"MLflow at {self.uri}: {counts}", *(f"left out: {line}" for line in self.problems)])
+
+
+def sync(project: Project) -> Summary:
+    """Bring MLflow up to date with every journal and receipt here; TrackingError where it cannot be reached."""
+    done: dict[str, list[str]] = {"created": [], "updated": [], "unchanged": []}
+    problems: list[str] = []
+    uri = shown_uri(tracking_uri(project))
+    try:
+        client = connect(project)
+        for study, run in trainings(project):
+            try:
+                records = collect(project, study=study, run=run)
+            except GsfError as error:
+                problems.append(f"{study}/{run}: {error}")
+                continue
+            for record in records:
+                done[project_record(client, project, record)].append(record.name)
+                problems += record.problems
+    except GsfError:
+        raise
+    except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own
+        raise TrackingError(
+            f"{uri}: MLflow cannot be brought up to date: {first_line(error)}; nothing is lost: start the server, or"
+            " correct or unset MLFLOW_TRACKING_URI, then run `gsf mlflow sync`"
+        ) from error
+    return Summary(uri=uri, problems=tuple(problems), **{name: tuple(runs) for name, runs in done.items()})
+
+
+def project_record(client: MlflowClient, project: Project, record: Record) -> str:
+    """Write what MLflow lacks of one training; `created`, `updated` or `unchanged`."""
+    experiment = experiment_id(client, project, record.study)
+    with locked(project.work("train", record.study, record.run, "mlflow.lock")):
+        run, created = open_run(client, experiment, record)
+        writer = RunWriter(client, run)
+        if writer.contradicts(record.points):  # the same inputs gave other numbers; points cannot be taken back
+            run, created = open_run(client, experiment, record, instead_of=run)
+            writer = RunWriter(client, run)
+        writer.params(record.params)
+        writer.points(record.points)
+        writer.measured(record.measured)
+        writer.data(record.data)
+        with tempfile.TemporaryDirectory() as folder:
+            writer.files(record, Path(folder))
+        writer.tags(record.tags | {"gsf.current": "true" if record.current else "false"})
+        writer.state(record)
+        if record.current:
+            _retire_others(client, experiment, record, keep=writer.run_id)
+    return "created" if created else "updated" if writer.wrote else "unchanged"
+
+
+def shown_uri(uri: str) -> str:
+    """The URI without a password."""
+    scheme, mark, rest = uri.partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if mark and "@" in rest else uri
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, in one line that is not longer than a sentence or two."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+def _retire_others(client: MlflowClient, experiment: str, record: Record, *, keep: str) -> None:
+    """Earlier trainings of the same name stay to be looked at, but are not the ones behind the results."""
+    for run in find_runs(client, experiment, {"gsf.training": record.name, "gsf.current": "true"}):
+        if run.info.run_id != keep:
+            client.set_tag(run.info.run_id, "gsf.current", "false")
