@@ -2,6 +2,7 @@
 #
 # One rule a group of stages. What a job reads, writes, runs and needs comes from dvc.yaml through gsf/pipeline/graph.py,
 # so that the two runners cannot drift apart; afterwards `gsf record` tells DVC what was done. See docs/pipeline.md.
+# Jobs run the `gsf` that is on the PATH, or one of workflow/envs with `--software-deployment-method conda`.
 from snakemake.utils import min_version
 
 from gsf.pipeline.rules import Rules

@@ -1,229 +1,202 @@
-"""The inventory stage: every labelled video probed and hashed, and the plan of the shards."""
+"""The inventory stage: what every annotated video is, by its bytes, and which shard it goes to.
+
+Hashing hundreds of gigabytes takes hours, so each finding is written to the work folder at once: an interrupted run
+goes on where it stopped, and later runs read only the videos that are new or changed.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
-from gsf.data.annotations import Annotation, read_annotations
+from gsf.data.annotations import SHOWN, Annotation, check_present, read_annotations
+from gsf.data.examine import Finding, examine_all
+from gsf.data.listing import read_listing, scan, videos_folder
 from gsf.errors import DataError, VideoError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
-from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
+from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, root_input, seal
 from gsf.store.plan import PlannedVideo, plan_bytes, shard_of
-from gsf.store.tables import read_table, write_table
-from gsf.video.probe import probe
+from gsf.store.tables import write_table
 
 ENTRY = "gsf.data.inventory"
 COLUMNS = (
-    *("id", "path", "label", "split", "shard", "bytes", "sha256", "frames", "fps", "width", "height", "rotation"),
-    *("codec", "problem"),
-)
-_KEPT_EVERY = 2000  # videos after which finished work is written down
+    "id", "path", "label", "split", "shard", "bytes", "sha256", "frames", "fps", "width", "height", "rotation", "codec",
+    "problem",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Examined:
-    """One video as found on disk; `problem` says why it cannot be read."""
+class _Video:
+    """An annotation and what was found of its video."""
 
-    bytes: int
-    mtime_ns: int
-    sha256: str
-    frames: int | None = None
-    fps: str = ""
-    width: int | None = None
-    height: int | None = None
-    rotation: int | None = None
-    codec: str = ""
-    problem: str = ""
+    annotation: Annotation
+    finding: Finding
+
+    @property
+    def id(self) -> str:
+        return self.annotation.path
 
 
 def run(project: Project, benchmark: str) -> Receipt:
-    """Examine the videos of a benchmark, write inventory and shard plans, and seal the receipt."""
+    """Examine the annotated videos of a benchmark, plan its shards and seal the receipt."""
     params_file = project.params_file("benchmarks", benchmark)
     params = load(Benchmark, params_file)
     annotations_file = project.root / params.annotations
+    annotations_input = _annotations_input(project, params, annotations_file)
     annotations = read_annotations(annotations_file)
-    _check_listed(project, benchmark, annotations)
-    examined = _examine_all(project, benchmark, project.root / params.videos, annotations)
-    _check_readable(examined, params)
-    _check_digests(annotations, examined, where=project.relative(annotations_file))
-    rows = [(annotation, examined[annotation.path]) for annotation in annotations]
-    rows.sort(key=lambda row: row[0].path.encode("utf-8"))
-    write_table(project.inventory(benchmark), COLUMNS, [_row(a, e, params.shards) for a, e in rows])
-    plans = _write_plans(project, benchmark, rows, shards=params.shards)
-    inputs: list[Input]
-    if params.render is not None:
-        inputs = linked_inputs(project, project.render_receipt(benchmark), [annotations_file])
-    else:
-        inputs = [root_input(project, annotations_file)]
+    root = videos_folder(project, params)
+    check_present(annotations, _listed(project, params, root), source=annotations_file, remedy=_remedy(params))
+
+    found = examine_all(
+        root,
+        [item.path for item in annotations],
+        work=project.work("inventory", benchmark),
+        title=f"inventory {benchmark}",
+    )
+    videos = sorted(
+        (_Video(item, found[item.path]) for item in annotations), key=lambda video: video.id.encode("utf-8")
+    )
+    _check_problems(params, videos)
+    _check_promised(annotations_file, videos)
+    repeated = _check_same_bytes(annotations_file, videos)
+
+    write_table(project.inventory(benchmark), COLUMNS, [_row(video, params.shards) for video in videos])
+    plans = _write_plans(project, params, videos)
     return seal(
         project,
         StageResult(
             stage=f"inventory@{benchmark}",
             command=["gsf", "inventory", benchmark],
             params=params_used(project, params_file, ["videos", "annotations", "shards", "on_unreadable"]),
-            inputs=inputs,
+            inputs=[annotations_input],
             outputs=[project.inventory(benchmark), *plans],
             entry=ENTRY,
             tools=["av"],
             facts={
-                "videos": len(rows),
-                "bytes": sum(e.bytes for _, e in rows),
-                "problems": sum(bool(e.problem) for _, e in rows),
-                "videos_digest": videos_digest([(a.path, e.sha256) for a, e in rows]),
+                "videos": len(videos),
+                "bytes": sum(video.finding.bytes for video in videos),
+                "problems": sum(bool(video.finding.problem) for video in videos),
+                "repeated": repeated,
+                "videos_digest": sha256_bytes(canonical_json([[video.id, video.finding.sha256] for video in videos])),
             },
         ),
         project.inventory_receipt(benchmark),
     )
 
 
-def videos_digest(videos: Sequence[tuple[str, str]]) -> str:
-    """One sha256 for the bytes of all videos: over the sorted list of (id, sha256)."""
-    return sha256_bytes(canonical_json(sorted([list(video) for video in videos])))
-
-
-def _check_listed(project: Project, benchmark: str, annotations: list[Annotation]) -> None:
-    listed = {row["path"] for row in read_table(project.listing(benchmark), ("path", "bytes", "mtime_ns"))}
-    missing = [annotation.path for annotation in annotations if annotation.path not in listed]
-    if missing:
-        shown = "\n".join(f"  {path}" for path in missing[:10])
+def _annotations_input(project: Project, params: Benchmark, path: Path) -> Input:
+    """Annotations come from the render stage, or are a root of the chain."""
+    if params.render is not None:
+        return linked_inputs(project, project.render_receipt(params.name), [path])[0]
+    if not path.is_file():
         raise DataError(
-            f"{benchmark}: {len(missing)} of {len(annotations)} annotated videos are not in the folder:\n{shown}\n"
-            f"bring them, or take their rows out of the annotations (then `gsf scan {benchmark}`)"
+            f"{path}: no such file, must be the annotations of {params.name};"
+            f" see `annotations` in params/benchmarks/{params.name}.yaml"
         )
+    return root_input(project, path)
 
 
-def _examine_all(
-    project: Project, benchmark: str, folder: Path, annotations: list[Annotation]
-) -> dict[str, Examined]:
-    """Probe and hash what is new; what did not change in size and time is taken from the last inventory."""
-    memory = project.work("inventory", f"{benchmark}.json")
-    known = _remembered(memory)
-    result: dict[str, Examined] = {}
-    new = []
-    for annotation in annotations:
-        stat = (folder / annotation.path).stat()
-        last = known.get(annotation.path)
-        if last is not None and (last.bytes, last.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-            result[annotation.path] = last
-        else:
-            new.append(annotation.path)
-    try:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool, tqdm(total=len(new), desc=benchmark, unit="video") as bar:
-            for path, found in zip(new, pool.map(lambda p: _examine(folder / p, p), new), strict=True):
-                result[path] = found
-                bar.update()
-                if bar.n % _KEPT_EVERY == 0:
-                    _remember(memory, result)
-    finally:
-        _remember(memory, result)  # an interruption loses nothing that was hashed
-    return result
+def _listed(project: Project, params: Benchmark, root: Path) -> set[str]:
+    """The videos that are there; the folder of a rendered benchmark is an output, and is looked at itself."""
+    if params.render is not None:
+        return {item.path for item in scan(root)}
+    return read_listing(project.listing(params.name))
 
 
-def _examine(path: Path, name: str) -> Examined:
-    stat = path.stat()
-    digest = sha256_file(path)
-    try:
-        found = probe(path, name=name)
-    except VideoError as error:
-        return Examined(stat.st_size, stat.st_mtime_ns, digest, problem=str(error))
-    return Examined(
-        bytes=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        sha256=digest,
-        frames=found.frames,
-        fps="" if found.fps is None else f"{found.fps.numerator}/{found.fps.denominator}",
-        width=found.width,
-        height=found.height,
-        rotation=found.rotation,
-        codec=found.codec,
-    )
+def _remedy(params: Benchmark) -> str:
+    if params.render is not None:
+        return f"run `gsf render {params.name}` again"
+    return f"put them there, or remove their rows; then run `gsf scan {params.name}`"
 
 
-def _remembered(memory: Path) -> dict[str, Examined]:
-    try:
-        return {path: Examined(**entry) for path, entry in json.loads(memory.read_bytes()).items()}
-    except (OSError, ValueError, TypeError):
-        return {}  # none yet, or damaged: examine again
-
-
-def _remember(memory: Path, result: dict[str, Examined]) -> None:
-    write_atomically(memory, canonical_json({path: asdict(found) for path, found in result.items()}))
-
-
-def _check_readable(examined: dict[str, Examined], params: Benchmark) -> None:
-    problems = [found.problem for _, found in sorted(examined.items()) if found.problem]
-    if problems and params.on_unreadable == "stop":
-        listed = "\n".join(f"  {problem}" for problem in problems)
+def _check_problems(params: Benchmark, videos: Iterable[_Video]) -> None:
+    unreadable = [video.finding.problem for video in videos if video.finding.problem]
+    if unreadable and params.on_unreadable == "stop":
+        listed = "".join(f"\n  {problem}" for problem in unreadable)
         raise VideoError(
-            f"{params.name}: {len(problems)} of {len(examined)} videos cannot be read:\n{listed}\n"
-            f"mend or remove them, or say `on_unreadable: exclude` in params/benchmarks/{params.name}.yaml"
+            f"{params.name}: {len(unreadable)} videos cannot be read:{listed}\n"
+            f"mend or remove them, or say `on_unreadable: exclude` in params/benchmarks/{params.name}.yaml;"
+            " what was hashed is kept"
         )
 
 
-def _check_digests(annotations: list[Annotation], examined: dict[str, Examined], *, where: str) -> None:
-    """The same bytes never stand under two labels or in two splits, and are what the annotations say."""
-    by_digest: dict[str, list[Annotation]] = defaultdict(list)
-    for annotation in annotations:
-        digest = examined[annotation.path].sha256
-        if annotation.sha256 and annotation.sha256 != digest:
-            raise DataError(
-                f"{where}: sha256 of {annotation.path} is {digest[:12]} on disk, {annotation.sha256[:12]} there;"
-                " the video was changed: restore it or run the stage that made it again"
+def _check_promised(source: Path, videos: Iterable[_Video]) -> None:
+    """Raise DataError where annotations commit to other bytes than those in the folder."""
+    wrong = [v for v in videos if v.annotation.sha256 is not None and v.annotation.sha256 != v.finding.sha256]
+    if wrong:
+        first = wrong[0]
+        raise DataError(
+            f"{source}: {len(wrong)} videos are not what it says, such as {first.id}: its sha256 is"
+            f" {first.finding.sha256[:12]}, must be {str(first.annotation.sha256)[:12]}; get or render them again"
+        )
+
+
+def _check_same_bytes(source: Path, videos: Iterable[_Video]) -> int:
+    """How many readable videos repeat another; DataError where two of them differ in label or split."""
+    groups: dict[str, list[_Video]] = defaultdict(list)
+    for video in videos:
+        if not video.finding.problem:
+            groups[video.finding.sha256].append(video)
+    repeated = [group for group in groups.values() if len(group) > 1]
+    wrong = [text for group in repeated if (text := _contradiction(group)) is not None]
+    if wrong:
+        more = f"\n  and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        listed = "".join(f"\n  {text}" for text in wrong[:SHOWN])
+        raise DataError(
+            f"{source}: the same bytes must have one label and be in one split; keep one row of each:{listed}{more}"
+        )
+    return sum(len(group) - 1 for group in repeated)
+
+
+def _contradiction(group: Sequence[_Video]) -> str | None:
+    """What is wrong with videos that are the same bytes."""
+    first = group[0]
+    for other in group[1:]:
+        one, two = first.annotation, other.annotation
+        if one.label != two.label:
+            return f"{first.id} and {other.id} are the same video under two labels, {one.label!r} and {two.label!r}"
+        if one.split != two.split:
+            return f"{first.id} and {other.id} are the same video in two splits, {one.split} and {two.split}"
+    return None
+
+
+def _row(video: _Video, shards: int) -> tuple[object, ...]:
+    note, found = video.annotation, video.finding
+    facts = (found.frames, found.fps, found.width, found.height, found.rotation, found.codec)
+    return (
+        video.id, note.path, note.label, note.split, shard_of(video.id, shards), found.bytes, found.sha256,
+        *("" if fact is None else fact for fact in facts), found.problem,
+    )  # fmt: skip
+
+
+def _write_plans(project: Project, params: Benchmark, videos: Iterable[_Video]) -> list[Path]:
+    """One plan a shard; files of an earlier plan with more shards are removed."""
+    rows: dict[str, list[PlannedVideo]] = {f"{number:02d}": [] for number in range(params.shards)}
+    for video in videos:
+        found = video.finding
+        rows[shard_of(video.id, params.shards)].append(
+            PlannedVideo(
+                id=video.id,
+                path=video.annotation.path,
+                bytes=found.bytes,
+                sha256=found.sha256,
+                frames=found.frames,
+                problem=found.problem,
             )
-        by_digest[digest].append(annotation)
-    for same in by_digest.values():
-        first = same[0]
-        for other in same[1:]:
-            if other.label != first.label:
-                raise DataError(
-                    f"{where}: {first.path} ({first.label}) and {other.path} ({other.label}) are the same video,"
-                    " must have one label: remove one of them"
-                )
-            if other.split != first.split:
-                raise DataError(
-                    f"{where}: {first.path} ({first.split}) and {other.path} ({other.split}) are the same video,"
-                    " must be in one split: remove one of them"
-                )
-
-
-def _row(annotation: Annotation, found: Examined, shards: int) -> list[object]:
-    known = (found.frames, found.fps, found.width, found.height, found.rotation, found.codec, found.problem)
-    return [
-        annotation.path,
-        annotation.path,
-        annotation.label,
-        annotation.split,
-        shard_of(annotation.path, shards),
-        found.bytes,
-        found.sha256,
-        *("" if value is None else value for value in known),
-    ]
-
-
-def _write_plans(
-    project: Project, benchmark: str, rows: list[tuple[Annotation, Examined]], *, shards: int
-) -> list[Path]:
-    """One plan a shard; plans of shards that are no more are removed."""
-    plans: dict[str, list[PlannedVideo]] = {f"{number:02d}": [] for number in range(shards)}
-    for annotation, found in rows:
-        path = annotation.path
-        video = PlannedVideo(path, path, found.bytes, found.sha256, found.frames, found.problem)
-        plans[shard_of(path, shards)].append(video)
-    paths = {shard: project.shard_plan(benchmark, shard) for shard in plans}
-    for shard, videos in plans.items():
-        write_atomically(paths[shard], plan_bytes(videos))
-    for stale in set(paths["00"].parent.glob("*.csv")) - set(paths.values()):
-        stale.unlink()
-    return list(paths.values())
+        )
+    paths = {project.shard_plan(params.name, shard): plan_bytes(planned) for shard, planned in rows.items()}
+    for path, data in paths.items():
+        if not path.is_file() or path.read_bytes() != data:
+            write_atomically(path, data)
+    folder = next(iter(paths)).parent
+    for name in os.listdir(folder):  # noqa: PTH208
+        if folder / name not in paths:
+            (folder / name).unlink()
+    return list(paths)

@@ -1,56 +1,101 @@
-"""What lies in a benchmark's folder of videos: path, bytes and modification time, rewritten only when that changed.
+"""The scan stage: which video files lie in a benchmark's folder.
 
-The folder itself is never a dependency of a stage: hashing it takes hours at 450 GB, and an added file would be missed.
+The listing changes only when the folder does, so that the stages behind it can depend on it instead of on hundreds of
+gigabytes. It stays out of receipts: the inventory's sha256 of each video says what the listing only hints at.
+
+A file counts as a video by its suffix (`SUFFIXES`); names that begin with a dot are left out. Symbolic links to files
+and folders are followed, wherever they lead: folders of links are how people (and DVC) keep subsets of large data.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from gsf.data.ids import check_relative_path
 from gsf.errors import DataError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.provenance.hashing import write_atomically
-from gsf.store.tables import table_bytes
+from gsf.store.tables import read_table, table_bytes
 
 COLUMNS = ("path", "bytes", "mtime_ns")
-# Other files may lie beside the videos (annotations, notes).
 SUFFIXES = frozenset(
-    f".{name}"
-    for name in "mp4 m4v mov avi mkv webm mpg mpeg ts m2ts 3gp flv wmv asf ogv ogg mxf gif vob dv".split()  # noqa: SIM905
+    ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogg .ogv .ts .vob .webm .wmv .y4m".split()
 )
 
 
+@dataclass(frozen=True)
+class Listed:
+    """One video file: its path below the folder, its size and its modification time."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+
+
 def run(project: Project, benchmark: str) -> bool:
-    """List the videos of a benchmark; True where the listing changed."""
+    """Write the listing of a benchmark's folder of videos; returns whether it changed. The file is left alone if not."""
     params = load(Benchmark, project.params_file("benchmarks", benchmark))
-    folder = project.root / params.videos
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder, must hold the videos of {benchmark};"
-            f" say where they are in params/benchmarks/{benchmark}.yaml: videos"
-        )
-    data = table_bytes(COLUMNS, sorted(_files(folder, folder), key=lambda row: row[0].encode("utf-8")))
     target = project.listing(benchmark)
+    root = videos_folder(project, params)
+    data = table_bytes(COLUMNS, [(item.path, item.bytes, item.mtime_ns) for item in scan(root)])
     if target.is_file() and target.read_bytes() == data:
         return False
     write_atomically(target, data)
     return True
 
 
-def _files(folder: Path, root: Path) -> Iterator[tuple[str, int, int]]:
-    """Videos below `folder`; links to files count, links to folders are not followed (they may run in circles)."""
+def videos_folder(project: Project, params: Benchmark) -> Path:
+    """The folder of a benchmark's videos, absolute; DataError where there is none."""
+    root = project.root / Path(params.videos).expanduser()
+    if not root.is_dir():
+        raise DataError(
+            f"{root}: is not a folder, must hold the videos of {params.name};"
+            f" set `videos` in params/benchmarks/{params.name}.yaml"
+        )
+    return root
+
+
+def scan(root: Path) -> list[Listed]:
+    """Every video file below `root`, in the order of the paths' UTF-8 bytes."""
+    found: list[Listed] = []
+    try:
+        _walk(os.fspath(root), "", (), found)
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be listed: {error.strerror}; every folder must be readable") from error
+    odd = [item.path for item in found if not _is_text(item.path)]
+    if odd:
+        raise DataError(f"{root}: {len(odd)} file names are not UTF-8, such as {odd[0]!r}; rename them")
+    return sorted(found, key=lambda item: item.path.encode("utf-8"))
+
+
+def read_listing(path: Path) -> set[str]:
+    """The paths in a listing."""
+    return {row["path"] for row in read_table(path, COLUMNS)}
+
+
+def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], found: list[Listed]) -> None:
+    """Add the videos below `folder`; `above` holds the folders that lead here, so that a circle of links ends."""
+    status = os.stat(folder)  # noqa: PTH116  (strings: a Path for each of a million files costs seconds)
+    key = (status.st_dev, status.st_ino)
+    if key in above:
+        return
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path), root)
-            elif Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file():
-                stat = entry.stat()
-                path = Path(entry.path).relative_to(root).as_posix()
-                yield check_relative_path(path, where=str(root)), stat.st_size, stat.st_mtime_ns
+            if entry.is_dir():
+                _walk(entry.path, f"{prefix}{entry.name}/", (*above, key), found)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122
+                facts = entry.stat()
+                found.append(Listed(f"{prefix}{entry.name}", facts.st_size, facts.st_mtime_ns))
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

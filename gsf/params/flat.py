@@ -8,7 +8,7 @@ from typing import Any
 
 
 def flatten(prefix: str, value: Any) -> dict[str, str | float | int]:
-    """`{"optimizer": {"lr": 0.1}}` under `recipe` is `{"recipe.optimizer.lr": 0.1}`; lists and null become JSON text."""
+    """`{"optimizer": {"lr": 0.1}}` under `recipe` is `{"recipe.optimizer.lr": 0.1}`; other values as JSON text."""
     if isinstance(value, Mapping):
         flat: dict[str, str | float | int] = {}
         for key, item in value.items():

@@ -6,19 +6,13 @@ against the files, parameters and code as they are now.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from gsf.errors import PipelineError, ProvenanceError
+from gsf.errors import PipelineError
 from gsf.pipeline import dvc_repo, graph
-from gsf.pipeline.code_deps import expand
-from gsf.pipeline.graph import Graph, Stage
+from gsf.pipeline.checks import Checker
+from gsf.pipeline.touch import touch
 from gsf.project import Project
-from gsf.provenance.hashing import HashCache, sha256_file
-from gsf.provenance.params_used import LOCATION_KEYS
-from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,7 @@ class Recorded:
 
 
 def run(project: Project) -> Recorded:
-    """Check every stage, then commit the complete ones to DVC.
+    """Check every stage, then commit the complete ones to DVC; both runners then agree.
 
     Raises PipelineError, which names every stage whose receipt disagrees and what disagrees; DVC is not touched then.
     """
@@ -51,109 +45,8 @@ def run(project: Project) -> Recorded:
             f" run `snakemake --cores` again, then `gsf record`\n  {lines}"
         )
     _commit(project, complete, all_of_them=not incomplete)
+    touch(project, resolved, complete)  # DVC has replaced files by links to its cache, with new times
     return Recorded(complete=tuple(complete), incomplete=tuple(incomplete))
-
-
-class Checker:
-    """Holds receipts against the graph; every file is hashed at most once."""
-
-    def __init__(self, project: Project, resolved: Graph) -> None:
-        self._project = project
-        self._graph = resolved
-        self._hashes: HashCache = hash_cache(project)
-
-    def missing(self, stage: Stage) -> list[str]:
-        """Outputs of a stage that are not there."""
-        return [out.path for out in stage.outs if not (self._project.root / out.path).exists()]
-
-    def disagreements(self, stage: Stage) -> Iterator[str]:
-        """What a stage's receipt says otherwise than the graph and the files, one line each.
-
-        A listing has no receipt: it says nothing but what lies in a folder.
-        """
-        if stage.receipt is None:
-            return
-        try:
-            receipt = read_receipt(self._project.root / stage.receipt)
-        except ProvenanceError as error:
-            yield str(error)
-            return
-        yield from _identity(stage, receipt)
-        yield from self._code(stage, receipt)
-        yield from self._inputs(receipt)
-        yield from self._outputs(stage, receipt)
-
-    def agrees(self, stage: Stage) -> bool:
-        """Whether a stage is complete and its receipt holds."""
-        return not self.missing(stage) and next(self.disagreements(stage), None) is None
-
-    def _code(self, stage: Stage, receipt: Receipt) -> Iterator[str]:
-        root = self._project.root
-        now = {path.relative_to(root).as_posix(): path for path in expand(self._project, stage.code)}
-        then = dict(receipt.content["code"])
-        for name in sorted(now.keys() | then.keys()):
-            if name not in then:
-                yield f"its receipt lacks the code file {name}, which dvc.yaml lists (`gsf deps --write` renews that list)"
-            elif name not in now:
-                yield f"it ran the code file {name}, which dvc.yaml does not list (`gsf deps --write` renews that list)"
-            elif not now[name].is_file() or sha256_file(now[name]) != then[name]:
-                yield f"the code file {name} has changed since"
-
-    def _inputs(self, receipt: Receipt) -> Iterator[str]:
-        for item in receipt.inputs:
-            yield from self._file("input", item.path, item.sha256)
-            if item.receipt is None:
-                continue
-            path = self._receipt_behind(item.path)
-            if path is None or not (self._project.root / path).is_file():
-                yield f"input {item.path}: the receipt of the stage that wrote it is not there"
-            elif sha256_file(self._project.root / path) != item.receipt:
-                yield f"input {item.path}: {path} is another receipt than {item.receipt[:12]}, which it ran on"
-
-    def _outputs(self, stage: Stage, receipt: Receipt) -> Iterator[str]:
-        listed = receipt.outputs
-        for name, digest in sorted(listed.items()):
-            yield from self._file("output", name, digest)
-        for out in stage.outs:
-            bound = out.path in listed or any(name.startswith(f"{out.path}/") for name in listed)
-            if not bound and not out.is_receipt and not out.is_loose:
-                yield f"output {out.path}: is not in its receipt"
-
-    def _file(self, kind: str, name: str, digest: str) -> Iterator[str]:
-        path = self._project.root / name
-        if not path.is_file():
-            yield f"{kind} {name}: is not there"
-        elif self._hashes.sha256(path) != digest:
-            yield f"{kind} {name}: its sha256 is not {digest[:12]} any more"
-
-    def _receipt_behind(self, name: str) -> str | None:
-        """The receipt of the stage that writes a file, itself or in a folder."""
-        parts = name.split("/")
-        for end in range(len(parts), 0, -1):
-            stage = self._graph.writer.get("/".join(parts[:end]))
-            if stage is not None:
-                return stage.receipt
-        return None
-
-
-def _identity(stage: Stage, receipt: Receipt) -> Iterator[str]:
-    """Disagreements about which stage ran, with which command and parameters."""
-    if receipt.stage != stage.name:
-        yield f"its receipt is of stage {receipt.stage}"
-    if shlex.split(str(receipt.content["command"])) != shlex.split(stage.cmd):
-        yield f"it ran `{receipt.content['command']}`, must be `{stage.cmd}`"
-    now = _flat(stage.params)
-    then = _flat(dict(receipt.content["params"]))
-    for key in sorted(now.keys() | then.keys()):
-        if now.get(key) != then.get(key):
-            yield f"parameter {': '.join(key)} was {then.get(key, 'absent')!r}, is now {now.get(key, 'absent')!r}"
-
-
-def _flat(params: Any) -> dict[tuple[str, str], Any]:
-    """Values by file and key, without where the videos lie: that differs between two machines."""
-    return {
-        (file, key): value for file, values in params.items() for key, value in values.items() if key not in LOCATION_KEYS
-    }
 
 
 def _commit(project: Project, names: list[str], *, all_of_them: bool) -> None:

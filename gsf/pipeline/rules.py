@@ -13,7 +13,7 @@ from gsf.errors import PipelineError
 from gsf.pipeline import graph
 from gsf.pipeline.code_deps import expand
 from gsf.pipeline.graph import Graph, Stage, is_folder
-from gsf.pipeline.study import read_plan
+from gsf.pipeline.listings import refresh_listings
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import hash_cache
@@ -84,7 +84,7 @@ class Rules:
         return lambda wildcards: int(self.stage(group, wildcards).meta.get(name, 0))
 
     def names(self, group: str) -> str:
-        """A pattern for the keys of a group's stages, for `wildcard_constraints:`; without stages, one without a match."""
+        """A pattern for the keys of a group's stages, for `wildcard_constraints:`; without any, one that fits none."""
         return "|".join(stage.key for stage in self.graph.group(group)) or "(?!)"
 
     def everything(self) -> list[str]:
@@ -114,16 +114,6 @@ class Rules:
 def runnable(resolved: Graph) -> list[Stage]:
     """The stages that Snakemake runs as jobs: all but the listings, which its main process renews at the start."""
     return [stage for stage in resolved.stages if not stage.always_changed]
-
-
-def refresh_listings(project: Project) -> None:
-    """List the folders of videos that lie outside; a listing is rewritten only where its folder changed."""
-    scanned = read_plan(project).scanned
-    if scanned:
-        from gsf.data import listing
-
-        for benchmark in scanned:
-            listing.run(project, benchmark)
 
 
 def _text(value: Any) -> str:

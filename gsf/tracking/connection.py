@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +48,10 @@ def connect(project: Project) -> MlflowClient:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     uri = tracking_uri(project)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    if is_local(uri):
-        with locked(project.work("mlflow.lock")):
-            client.search_experiments(max_results=1)  # creates the tables; processes that race here crash
+    with locked(project.work("mlflow.lock")) if is_local(uri) else nullcontext():
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)  # creates the tables: processes that race here crash
+        if is_local(uri):
+            client.search_experiments(max_results=1)  # whichever of the two steps opens the database
     return client
 
 

@@ -26,7 +26,7 @@ def draw_curves(path: Path, curves: Mapping[str, Sequence[tuple[int, float]]], *
 
 
 def draw_confusion(path: Path, pairs: Sequence[tuple[str, str]], *, title: str) -> None:
-    """Share of the videos of each class (row) that were taken for each class (column); a pair is (actual, predicted)."""
+    """Share of the videos of each class (row) taken for each class (column); a pair is (actual, predicted)."""
     classes = sorted({name for pair in pairs for name in pair})
     counts, totals = Counter(pairs), Counter(actual for actual, _ in pairs)
     shares = [[counts[row, column] / max(1, totals[row]) for column in classes] for row in classes]

@@ -172,7 +172,7 @@ def _add_evaluation(project: Project, draft: _Draft, receipt: Receipt, *, of: Re
 
 
 def _add_files(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
-    """Note the small outputs that are what the receipt says, and a problem for each that is not; outputs by file name."""
+    """Note the small outputs that are what the receipt says, and a problem for each other; outputs by file name."""
     found = {}
     for name, digest in receipt.outputs.items():
         output = project.root / name

@@ -244,7 +244,7 @@ def encode_h264(path: Path, frames: Iterable[bytes], *, width: int, height: int,
 
     Every frame is coded by itself at a constant quantiser, so that no frame holds a trace of those around it.
     """
-    raw = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", video_size=f"{width}x{height}", framerate=fps)
+    raw = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", video_size=(width, height), framerate=fps)
     coded = {"c:v": "libx264", "preset": "veryfast", "qp": qp, "g": 1, "pix_fmt": "yuv420p", "threads": 1}
     output = ffmpeg.output(
         raw["v:0"].filter("scale", flags=_SCALING, out_color_matrix="bt601", out_range="tv"),

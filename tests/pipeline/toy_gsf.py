@@ -11,6 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from gsf.data import listing
 from gsf.pipeline import graph
 from gsf.pipeline.code_deps import expand
 from gsf.project import Project
@@ -22,6 +23,9 @@ def main(argv: list[str]) -> int:
     project = Project(Path.cwd())
     resolved = graph.load(project)
     stage = next(stage for stage in resolved.stages if shlex.split(stage.cmd) == ["gsf", *argv])
+    if stage.group == "scan":
+        listing.run(project, stage.key)
+        return 0
     if os.environ.get("TOY_FAIL") == stage.name:
         print(f"{stage.name} fails as told", file=sys.stderr)
         return 1
@@ -85,7 +89,8 @@ def _files(project: Project, resolved: graph.Graph, out: graph.Out) -> list[Path
         return [folder]
     if out.path.endswith("/plan"):
         benchmark = out.path.split("/")[1]
-        return [folder / f"{s.key.rpartition('-')[2]}.csv" for s in resolved.group("extract") if f" {benchmark} " in s.cmd]
+        shards = [stage.cmd.split()[-1] for stage in resolved.group("extract") if stage.cmd.split()[-2] == benchmark]
+        return [folder / f"{shard}.csv" for shard in shards]
     return [folder / "a.txt", folder / "b.txt"]
 
 

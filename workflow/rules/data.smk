@@ -12,6 +12,8 @@ rule render:
         ".work/logs/render/{benchmark}.log",
     wildcard_constraints:
         benchmark=stages.names("render"),
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("render", "threads")
     resources:
         mem_mb=stages.resource("render", "mem_mb"),
@@ -33,6 +35,8 @@ rule inventory:
         stages.outputs("inventory"),
     log:
         ".work/logs/inventory/{benchmark}.log",
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("inventory", "threads")
     resources:
         mem_mb=stages.resource("inventory", "mem_mb"),
@@ -54,6 +58,8 @@ rule extract:
         stages.outputs("extract"),
     log:
         ".work/logs/extract/{benchmark}-{shard}.log",
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("extract", "threads")
     resources:
         mem_mb=stages.resource("extract", "mem_mb"),
@@ -75,6 +81,8 @@ rule manifest:
         stages.outputs("manifest"),
     log:
         ".work/logs/manifest/{benchmark}.log",
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("manifest", "threads")
     resources:
         mem_mb=stages.resource("manifest", "mem_mb"),

@@ -6,6 +6,8 @@ rule evaluate:
         stages.outputs("evaluate"),
     log:
         ".work/logs/evaluate/{study}-{run}-{protocol}.log",
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("evaluate", "threads")
     resources:
         mem_mb=stages.resource("evaluate", "mem_mb"),

@@ -6,6 +6,8 @@ rule report:
         stages.outputs("report"),
     log:
         ".work/logs/report/{study}.log",
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("report", "threads")
     resources:
         mem_mb=stages.resource("report", "mem_mb"),

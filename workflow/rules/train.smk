@@ -6,6 +6,8 @@ rule train:
         stages.outputs("train"),
     log:
         ".work/logs/train/{study}-{run}.log",
+    conda:
+        "../envs/gsf.yaml"
     threads: stages.resource("train", "threads")
     resources:
         mem_mb=stages.resource("train", "mem_mb"),

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gsf.params.base import Strict, load
+from gsf.params.benchmark import Benchmark
+from gsf.params.model import Model
+from gsf.params.protocol import Protocol
+from gsf.params.recipe import Recipe
+from gsf.params.study import Plan
+from gsf.pipeline import study
+from gsf.project import Project
+from tests.pipeline.tiny import ROOT
+
+SCHEMAS: dict[str, type[Strict]] = {
+    "benchmarks": Benchmark,
+    "models": Model,
+    "protocols": Protocol,
+    "recipes": Recipe,
+}
+FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "params").rglob("*"))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if (ROOT / name).is_file()])
+def test_a_shipped_parameter_file_is_valid(name: str) -> None:
+    path = Path(name)
+    assert path.suffix == ".yaml"
+    if name == "params/plan.yaml":
+        load(Plan, ROOT / path)
+    elif path.parent.name == "studies":
+        study.resolve(Project(ROOT), path.stem)
+    else:
+        item = load(SCHEMAS[path.parent.name], ROOT / path)
+        assert item.model_dump()["name"] == path.stem
+
+
+def test_every_kind_of_file_is_shipped() -> None:
+    assert {Path(name).parent.name for name in FILES if name.endswith(".yaml")} == {*SCHEMAS, "studies", "params"}
