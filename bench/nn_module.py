@@ -12,7 +12,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -43,7 +43,7 @@ def train(module: nn.Module, x: Tensor) -> None:
 
 
 def median_seconds(
-    step: Callable[[nn.Module, Tensor], None], runs: list[tuple[nn.Module, Tensor]], rounds: int
+    step: Callable[[nn.Module, Tensor], None], runs: Sequence[tuple[nn.Module, Tensor]], rounds: int
 ) -> list[float]:
     """Median time of a step for each of the modules, which take turns."""
     times: list[list[float]] = [[] for _ in runs]

@@ -7,15 +7,13 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
+from gsf.data.columns import SPLITS, Split
 from gsf.data.ids import check_id, check_label
 from gsf.data.listing import SUFFIXES
 from gsf.errors import DataError
 from gsf.store.tables import read_table
 
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
 SHOWN = 10  # of many wrong names
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import torch
-from torchvision.io import ImageReadMode, decode_jpeg
+from PIL import Image, UnidentifiedImageError
 
 from gsf.errors import ShardError
 
@@ -11,7 +14,8 @@ from gsf.errors import ShardError
 def decode_frame(jpeg: bytes, *, where: str) -> torch.Tensor:
     """RGB pixels `(3, H, W)`, uint8; `where` names the frame in the error."""
     try:
-        frame: torch.Tensor = decode_jpeg(torch.frombuffer(bytearray(jpeg), dtype=torch.uint8), mode=ImageReadMode.RGB)
-    except RuntimeError as error:
+        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+            pixels = np.array(image.convert("RGB"))  # (H, W, 3)
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise ShardError(f"{where}: is not a JPEG frame ({error}); run `gsf verify --deep` on its shard") from error
-    return frame
+    return torch.from_numpy(pixels).permute(2, 0, 1)

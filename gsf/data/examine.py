@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,15 @@ def examine_all(root: Path, names: Sequence[str], *, work: Path, title: str) -> 
         except DataError as error:
             return error
 
+    pool = ThreadPoolExecutor(_workers())
     try:
-        with ThreadPoolExecutor(_workers()) as pool, tqdm(total=len(names), desc=title, unit="video") as bar:
-            for name, result in zip(names, pool.map(examine, names), strict=True):
-                if isinstance(result, DataError):
-                    failures.append(str(result))
-                else:
-                    found[name] = result
-                bar.update()
+        for name, result in zip(names, tqdm(pool.map(examine, names), title, len(names), unit="video"), strict=True):
+            if isinstance(result, DataError):
+                failures.append(str(result))
+            else:
+                found[name] = result
     finally:
+        pool.shutdown(cancel_futures=True)  # of an interrupted run; nothing is left of one that ended
         memory.close()
     if failures:
         raise DataError("\n".join(failures))
@@ -120,7 +120,7 @@ class _Memory:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._probe = sha256_bytes(canonical_json([code_digests("gsf.video.probe"), version("av"), asdict(_EMPTY)]))
+        self._probe = sha256_bytes(canonical_json([code_digests("gsf.data.examine"), version("av")]))
         self._known = dict(_read(path))
         self._file = path.open("ab")
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
@@ -152,9 +152,6 @@ class _Memory:
     def _entry(self, path: Path, identity: Mapping[str, int]) -> dict[str, Any] | None:
         entry = self._known.get(str(path))
         return entry if entry is not None and all(entry[key] == value for key, value in identity.items()) else None
-
-
-_EMPTY = Finding(bytes=0, sha256="")
 
 
 def _read(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:

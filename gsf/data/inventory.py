@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsf.data.annotations import SHOWN, Annotation, check_present, read_annotations
+from gsf.data.columns import INVENTORY
 from gsf.data.examine import Finding, examine_all
 from gsf.data.listing import read_listing, scan, videos_folder
 from gsf.errors import DataError, VideoError
@@ -26,10 +27,6 @@ from gsf.store.plan import PlannedVideo, plan_bytes, shard_of
 from gsf.store.tables import write_table
 
 ENTRY = "gsf.data.inventory"
-COLUMNS = (
-    "id", "path", "label", "split", "shard", "bytes", "sha256", "frames", "fps", "width", "height", "rotation", "codec",
-    "problem",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def run(project: Project, benchmark: str) -> Receipt:
     _check_promised(annotations_file, videos)
     repeated = _check_same_bytes(annotations_file, videos)
 
-    write_table(project.inventory(benchmark), COLUMNS, [_row(video, params.shards) for video in videos])
+    write_table(project.inventory(benchmark), INVENTORY, [_row(video, params.shards) for video in videos])
     plans = _write_plans(project, params, videos)
     return seal(
         project,

@@ -22,8 +22,11 @@ from gsf.store.tables import read_table, table_bytes
 
 COLUMNS = ("path", "bytes", "mtime_ns")
 SUFFIXES = frozenset(
-    ".3gp .asf .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogg .ogv .ts .vob .webm .wmv .y4m".split()
-)
+    {
+        ".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+        ".mpeg", ".mpg", ".mts", ".ogg", ".ogv", ".ts", ".webm", ".wmv", ".y4m",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Listed:
 
 
 def run(project: Project, benchmark: str) -> bool:
-    """Write the listing of a benchmark's folder of videos; returns whether it changed. The file is left alone if not."""
+    """Write the listing of a benchmark's folder of videos; returns whether it changed, else it is left alone."""
     params = load(Benchmark, project.params_file("benchmarks", benchmark))
     target = project.listing(benchmark)
     root = videos_folder(project, params)
@@ -49,7 +52,7 @@ def run(project: Project, benchmark: str) -> bool:
 
 def videos_folder(project: Project, params: Benchmark) -> Path:
     """The folder of a benchmark's videos, absolute; DataError where there is none."""
-    root = project.root / Path(params.videos).expanduser()
+    root = project.root / params.videos
     if not root.is_dir():
         raise DataError(
             f"{root}: is not a folder, must hold the videos of {params.name};"
@@ -64,7 +67,9 @@ def scan(root: Path) -> list[Listed]:
     try:
         _walk(os.fspath(root), "", (), found)
     except OSError as error:
-        raise DataError(f"{error.filename}: cannot be listed: {error.strerror}; every folder must be readable") from error
+        raise DataError(
+            f"{error.filename}: cannot be listed: {error.strerror}; every folder must be readable"
+        ) from error
     odd = [item.path for item in found if not _is_text(item.path)]
     if odd:
         raise DataError(f"{root}: {len(odd)} file names are not UTF-8, such as {odd[0]!r}; rename them")

@@ -69,7 +69,8 @@ def compute_metrics(
 
 def predictions(scores: Scores) -> npt.NDArray[np.int64]:
     """Index of the highest score of each video; the lower index at a tie."""
-    return video_scores(scores).argmax(axis=1).astype(np.int64)
+    best: npt.NDArray[np.int64] = video_scores(scores).argmax(axis=1).astype(np.int64)
+    return best
 
 
 def confusion_rows(scores: Scores) -> Iterator[tuple[str, str]]:

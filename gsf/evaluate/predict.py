@@ -136,7 +136,7 @@ def _forward(model: VideoModel, clips: torch.Tensor, *, batch_size: int, device:
     """`(n, V, T, 3, H, W)` uint8 to `(n, V, C)`; never more than `batch_size` views at once."""
     parts = [
         model(normalize(part.to(device, non_blocking=True), model.preprocessing)).float().cpu()
-        for part in clips.flatten(0, 1).split(batch_size)  # (<= batch_size, T, 3, H, W)
+        for part in torch.split(clips.flatten(0, 1), batch_size)  # (<= batch_size, T, 3, H, W)
     ]
-    logits: Array = torch.cat(parts).unflatten(0, tuple(clips.shape[:2])).numpy()
+    logits: Array = torch.cat(parts).view(*clips.shape[:2], -1).numpy()
     return logits

@@ -64,10 +64,10 @@ class Scores:
             (bool(self.classes), "holds no class, must hold at least one"),
             (self.clips >= 1 and self.crops >= 1, f"clips x crops is {self.clips}x{self.crops}, must be at least 1x1"),
             (self.average in get_args(Average), f"average is {self.average!r}, must be logits or probabilities"),
-            (len(set(self.ids)) == len(self.ids), f"{_repeated(self.ids)} is there twice, ids must be unique"),
-            (len(set(self.classes)) == len(self.classes), f"{_repeated(self.classes)} is there twice, classes must be unique"),
+            (len(set(self.ids)) == len(self.ids), f"video {_repeated(self.ids)} is there twice, must be once"),
+            (len(set(self.classes)) == len(self.classes), f"{_repeated(self.classes)} is there twice, must be once"),
             (self.logits.dtype == np.float32, f"logits are {self.logits.dtype}, must be float32"),
-            (self.logits.shape == shape, f"logits have shape {self.logits.shape}, must be videos x views x classes {shape}"),
+            (self.logits.shape == shape, f"logits have shape {self.logits.shape}, must be (N, V, C) = {shape}"),
             (index.dtype == np.int64, f"labels are {index.dtype}, must be int64"),
             (index.shape == shape[:1], f"labels have shape {index.shape}, must be {shape[:1]}: one a video"),
         ]
@@ -81,8 +81,8 @@ class Scores:
         wrong = np.flatnonzero(~np.isfinite(self.logits).all(axis=(1, 2)))
         if wrong.size:
             raise EvaluationError(
-                f"{where}: video {self.ids[wrong[0]]} has logits that are not finite ({wrong.size} such videos), must be"
-                " finite: the training diverged; look at its curves and lower the learning rate"
+                f"{where}: video {self.ids[wrong[0]]} has logits that are not finite ({wrong.size} such videos), must"
+                " be finite: the training diverged; look at its curves and lower the learning rate"
             )
         return self
 
@@ -113,7 +113,7 @@ def read_scores(path: Path) -> Scores:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (not a mapping)
     except SafetensorError as error:
-        raise EvaluationError(f"{path}: cannot be read ({error}), must be a safetensors file; evaluate again") from error
+        raise EvaluationError(f"{path}: cannot be read ({error}), must be a safetensors file") from error
     if set(tensors) != {"logits", "labels"} or set(metadata) != {"gsf"}:
         found = f"tensors {sorted(tensors)} and metadata {sorted(metadata)}"
         raise EvaluationError(f"{path}: holds {found}, must hold logits, labels and the metadata key gsf")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -11,12 +10,11 @@ import torch
 
 from gsf.data.clips import EvaluationClips, Split, Videos
 from gsf.data.inputs import data_inputs, shard_paths, split_of
-from gsf.data.manifest import Manifest, read_manifest
+from gsf.data.lists import Manifest, read_manifest
 from gsf.errors import EvaluationError
 from gsf.evaluate.metrics import compute_metrics, confusion_rows
 from gsf.evaluate.predict import Partial, predict
 from gsf.evaluate.scores import Scores, write_scores
-from gsf.nn.model import VideoModel
 from gsf.params.base import load
 from gsf.params.protocol import Protocol
 from gsf.project import Project
@@ -30,7 +28,7 @@ from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, deterministic
 
 ENTRY = "gsf.evaluate.stage"
-TOOLS = ("torch", "torchvision", "numpy", "lmdb", "safetensors")
+TOOLS = ("torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors")
 CONFUSION_COLUMNS = ("actual", "predicted")
 SPLIT = "test"
 
@@ -87,7 +85,7 @@ def run(
         crops=views.crops,
         average=views.average,
     )
-    _write_outputs(project, benchmark, study, run, protocol, scores)
+    _write_outputs(project, study, run, protocol, scores, manifest)
     command = ["gsf", "evaluate", benchmark, "--study", study, "--run", run]
     command += ["--protocol", protocol, "--threads", str(threads)]
     receipt = seal(
@@ -119,8 +117,8 @@ def _check(
     segments = info.model.num_segments
     if protocol.frames != segments:
         raise EvaluationError(
-            f"params/protocols/{protocol.name}.yaml: frames is {protocol.frames}, must be the num_segments of the model,"
-            f" {segments} ({where}); use a protocol of {segments} frames or train a model of {protocol.frames}"
+            f"params/protocols/{protocol.name}.yaml: frames is {protocol.frames}, must be the num_segments of the"
+            f" model, {segments} ({where}); use a protocol of {segments} frames or train a model of {protocol.frames}"
         )
     if list(info.classes) != list(manifest.classes):
         differing = sorted(set(info.classes) ^ set(manifest.classes))[:5] or ["the same names in another order"]
@@ -135,12 +133,13 @@ def _check(
         )
 
 
-def _write_outputs(project: Project, benchmark: str, study: str, run: str, protocol: str, scores: Scores) -> None:
-    info = json.loads(project.manifest_info(benchmark).read_bytes())
+def _write_outputs(
+    project: Project, study: str, run: str, protocol: str, scores: Scores, manifest: Manifest
+) -> None:
     metrics = compute_metrics(
         scores,
-        reversal_pairs=info["reversal_pairs"],
-        excluded=sum(row["split"] == SPLIT for row in info["excluded"]),
+        reversal_pairs=manifest.reversal_pairs,
+        excluded=sum(row["split"] == SPLIT for row in manifest.excluded),
     )
     write_scores(project.scores(study, run, protocol), scores)
     write_atomically(project.metrics(study, run, protocol), canonical_json(metrics))
@@ -164,7 +163,7 @@ def _key(inputs: list[Input], used: dict[str, Any], *, threads: int, device: tor
 
 
 def _workers(workers: int | None) -> int:
-    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8; never a matter of results."""
+    """Loader processes: as asked for, else GSF_WORKERS, else the cores less one, at most 8; no result changes."""
     if workers is None:
         workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
     return workers

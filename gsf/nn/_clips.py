@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+Start = Literal["published", "identity"]
 
 
 def processed_channels(layer: str, channels: int, ratio: float) -> int:
@@ -35,6 +38,12 @@ def check_segments(layer: str, num_segments: int) -> int:
     if num_segments < 1:
         raise ValueError(f"{layer}: num_segments is {num_segments}, must be >= 1; give the frames of a clip")
     return num_segments
+
+
+def check_start(layer: str, start: str) -> None:
+    """ValueError unless `start` is one of the initial states."""
+    if start not in get_args(Start):
+        raise ValueError(f"{layer}: start is {start!r}, must be 'published' or 'identity'")
 
 
 def check_batch(layer: str, x: Tensor, channels: int, num_segments: int) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from ._clips import shift
@@ -137,8 +136,13 @@ class _Fused(Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        # Not torch's once_differentiable: its error is skipped by autograd.grad(..., inputs), which is then wrong.
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "GSF: backward was called with create_graph=True, must be without: its gradient is written by hand "
+                "and has no second derivative; compute first derivatives only"
+            )
         x, gate, kernel, bias, mean_y, mean_x = ctx.saved_tensors
         scale, interleave = ctx.options
         time, channels = gate.shape[1], x.shape[1]

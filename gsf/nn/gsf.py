@@ -10,11 +10,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ._clips import check_batch, check_segments, processed_channels, split_channels
+from ._clips import Start, check_batch, check_segments, check_start, processed_channels, split_channels
 from .fuse import gate_shift_fuse
 from .gate import Gate
 
-Start = Literal["published", "identity"]
 FuseInit = Literal["default", "kaiming"]
 
 
@@ -49,8 +48,7 @@ class GSF(nn.Module):
         fuse_init: FuseInit = "default",
     ) -> None:
         super().__init__()
-        if start not in ("published", "identity"):
-            raise ValueError(f"GSF: start is {start!r}, must be 'published' or 'identity'")
+        check_start("GSF", start)
         if fuse_init not in ("default", "kaiming"):
             raise ValueError(f"GSF: fuse_init is {fuse_init!r}, must be 'default' or 'kaiming'")
         self.channels = channels

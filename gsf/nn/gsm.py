@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ._clips import check_batch, check_segments, processed_channels, shift
+from ._clips import Start, check_batch, check_segments, check_start, processed_channels, shift
 from .gate import Gate
 from .groups import join_groups, split_groups
 
@@ -16,28 +16,40 @@ class GSM(nn.Module):
     """Shift gated features one frame and add what stayed.
 
     Starts with a zero gate convolution: no feature moves, and only the interleaving changes the order of channels.
-    With `interleave=False` the module therefore starts as the identity.
+    Without the interleaving the module therefore starts as the identity.
 
     Args:
         channels: channels C of the feature map.
         num_segments: frames T of a clip.
         ratio: share of the channels that takes part; `channels * ratio` must be a multiple of 4 (published: 1).
-        interleave: mix the halves of each group, as published.
+        start: "published", or "identity", which turns the interleaving off, so that the module passes its input on
+            unchanged until it is trained.
+        interleave: mix the halves of each group, as published; always off with start "identity".
 
     Shape:
         `(B*T, C, H, W)` to the same; the T frames of a clip are contiguous.
 
     Raises:
-        ValueError: channels and ratio that do not divide, or an input of another shape.
+        ValueError: channels and ratio that do not divide, an unknown choice, or an input of another shape.
     """
 
-    def __init__(self, channels: int, num_segments: int, *, ratio: float = 1.0, interleave: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_segments: int,
+        *,
+        ratio: float = 1.0,
+        start: Start = "published",
+        interleave: bool = True,
+    ) -> None:
         super().__init__()
+        check_start("GSM", start)
         self.channels = channels
         self.num_segments = check_segments("GSM", num_segments)
         self.ratio = ratio
         self.processed = processed_channels("GSM", channels, ratio)
-        self.interleave = interleave
+        self.start = start
+        self.interleave = interleave and start == "published"
         self.gate = Gate(self.processed, num_segments, zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,4 +62,7 @@ class GSM(nn.Module):
         return join_groups(out, x, interleave=self.interleave)
 
     def extra_repr(self) -> str:
-        return f"{self.channels}, num_segments={self.num_segments}, ratio={self.ratio:g}, interleave={self.interleave}"
+        return (
+            f"{self.channels}, num_segments={self.num_segments}, ratio={self.ratio:g}, start={self.start!r}, "
+            f"interleave={self.interleave}"
+        )

@@ -17,7 +17,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from .gsf import GSF, FuseInit, Start
+from ._clips import Start, check_start
+from .gsf import GSF, FuseInit
 from .gsm import GSM
 from .tsm import TSM
 
@@ -149,8 +150,7 @@ def insert_temporal(
         if temporal == "gsf":
             module = GSF(row.channels, num_segments, share, start=start, interleave=interleave, fuse_init=fuse_init)
         elif temporal == "gsm":
-            mix = interleave and start == "published"
-            module = GSM(row.channels, num_segments, ratio=share, interleave=mix)
+            module = GSM(row.channels, num_segments, ratio=share, start=start, interleave=interleave)
         else:
             module = TSM(row.channels, num_segments)
         module.to(device=conv.weight.device, dtype=conv.weight.dtype)
@@ -162,8 +162,7 @@ def insert_temporal(
 def _check_choices(temporal: str, start: str, ratio: float) -> None:
     if temporal not in TEMPORALS:
         raise ValueError(f"temporal is {temporal!r}, must be one of {', '.join(TEMPORALS)}")
-    if start not in ("published", "identity"):
-        raise ValueError(f"start is {start!r}, must be 'published' or 'identity'")
+    check_start("insert_temporal", start)
     if not 0 < ratio <= 1:
         raise ValueError(f"ratio is {ratio}, must be > 0 and <= 1; use 1, 1/2, 1/4 or 1/8")
     if temporal == "tsm" and start == "identity":

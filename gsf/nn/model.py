@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from ._clips import Start
 from .backbones import Preprocessing, Trunk, build_trunk
-from .gsf import Start
 from .insertion import Insertion, Temporal, insert_temporal
 from .pretrained import load_backbone
 

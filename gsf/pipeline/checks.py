@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from gsf.errors import ProvenanceError
@@ -13,6 +14,7 @@ from gsf.project import Project
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.params_used import LOCATION_KEYS
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
+from gsf.store.tables import read_table
 
 
 class Checker:
@@ -76,9 +78,21 @@ class Checker:
         for name, digest in sorted(listed.items()):
             yield from self._file("output", name, digest)
         for out in stage.outs:
-            bound = out.path in listed or any(name.startswith(f"{out.path}/") for name in listed)
-            if not bound and not out.is_receipt and not out.is_loose:
+            if out.is_receipt or out.is_loose:
+                continue
+            if out.path in listed or any(name.startswith(f"{out.path}/") for name in listed):
+                continue
+            annotations = f"{PurePosixPath(out.path).parent}/annotations.csv"
+            if out.is_dir and annotations in listed:
+                yield from self._videos(out.path, annotations)
+            else:
                 yield f"output {out.path}: is not in its receipt"
+
+    def _videos(self, folder: str, annotations: str) -> Iterator[str]:
+        """Rendered videos: the receipt has the annotations, and these have the sha256 of every video."""
+        rows = read_table(self._project.root / annotations, ("path", "label", "split", "sha256"))
+        for row in rows:
+            yield from self._file("output", f"{folder}/{row['path']}", row["sha256"])
 
     def _file(self, kind: str, name: str, digest: str) -> Iterator[str]:
         path = self._project.root / name

@@ -18,31 +18,27 @@ _BEGIN = re.compile(r"(?P<indent> *)# code: (?P<entry>[\w.]+)")
 _END = "# end of code"
 
 
-def write(project: Project) -> bool:
-    """Renew the code files of every stage in dvc.yaml; True where that changed it."""
+def write(project: Project) -> str:
+    """Renew the code files of every stage in dvc.yaml; says whether that changed it."""
     path = project.root / "dvc.yaml"
     text = path.read_text(encoding="utf-8")
     renewed = renew(text)
-    if renewed != text:
-        write_atomically(path, renewed.encode("utf-8"))
-    return renewed != text
+    if renewed == text:
+        return "dvc.yaml already lists what the stages import"
+    write_atomically(path, renewed.encode("utf-8"))
+    return "dvc.yaml renewed: what the stages import has changed"
 
 
-def check(project: Project) -> None:
-    """PipelineError, with the lines that differ, where dvc.yaml lists other code than the stages import."""
+def check(project: Project) -> list[str]:
+    """Where dvc.yaml lists other code than the stages import, one line a difference."""
     text = (project.root / "dvc.yaml").read_text(encoding="utf-8")
     have, need = listed(text), listed(renew(text))
-    differences = [
-        f"{entry}: {sign} {path}"
+    return [
+        f"{entry}: {verb} {path}; run `gsf deps --write`"
         for entry in need
-        for sign, paths in (("lacks", need[entry] - have[entry]), ("must not list", have[entry] - need[entry]))
+        for verb, paths in (("lacks", need[entry] - have[entry]), ("must not list", have[entry] - need[entry]))
         for path in sorted(paths)
     ]
-    if differences:
-        lines = "\n  ".join(differences)
-        raise PipelineError(
-            f"dvc.yaml: the code of its stages is not what they import; run `gsf deps --write`\n  {lines}"
-        )
 
 
 def renew(text: str) -> str:

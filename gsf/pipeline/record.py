@@ -22,8 +22,14 @@ class Recorded:
     complete: tuple[str, ...]
     incomplete: tuple[str, ...]
 
+    def __str__(self) -> str:
+        known = f"DVC now knows {len(self.complete)} stages, as their receipts have them"
+        if not self.incomplete:
+            return known
+        return "\n  ".join([f"{known}; {len(self.incomplete)} are not complete:", *self.incomplete])
 
-def run(project: Project) -> Recorded:
+
+def record(project: Project) -> Recorded:
     """Check every stage, then commit the complete ones to DVC; both runners then agree.
 
     Raises PipelineError, which names every stage whose receipt disagrees and what disagrees; DVC is not touched then.

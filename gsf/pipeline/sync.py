@@ -26,8 +26,12 @@ class Synced:
     current: tuple[str, ...]
     stale: tuple[str, ...]
 
+    def __str__(self) -> str:
+        known = f"both runners call {len(self.current)} stages up to date"
+        return "\n  ".join([f"{known}; {len(self.stale)} are to be run:", *self.stale]) if self.stale else known
 
-def run(project: Project) -> Synced:
+
+def sync(project: Project) -> Synced:
     """Make a following `snakemake -n` say what `dvc status` says.
 
     Raises PipelineError where a stage was run by Snakemake and not recorded yet: `gsf record` comes first.

@@ -65,6 +65,7 @@ class Chain:
         name = project.relative(path)
         try:
             receipt = parse_receipt(path.read_bytes(), where=name)
+            _check_shape(receipt, where=name)
         except (ProvenanceError, OSError) as error:
             self.damaged[name] = str(error)
             return None
@@ -78,9 +79,8 @@ class Chain:
         if len(found) == 1:
             return found[0]
         many = ", ".join(sorted(receipt.digest[:16] for receipt in found))
-        raise ProvenanceError(
-            f"receipt {digest}: {f'stands for several ({many}), must be one: give more characters' if found else _NOT_HERE}"
-        )
+        several = f"stands for several ({many}), must be one: give more characters"
+        raise ProvenanceError(f"receipt {digest}: {several if found else _NOT_HERE}")
 
     def matching(self, prefix: str) -> list[Receipt]:
         """Receipts whose digest starts with `prefix`."""
@@ -140,7 +140,7 @@ class Chain:
         return list(found.values())
 
 
-_NOT_HERE = "no receipt here has this digest; `gsf trace` takes a cell, a file, a receipt of 8 characters or more, or a run id"
+_NOT_HERE = "no receipt here has this digest, must be the first 8 characters or more of one that is in results/"
 
 
 def study_chain(project: Project, study: str) -> Chain:
@@ -237,8 +237,21 @@ def code_digest(receipt: Receipt) -> str:
     return sha256_bytes(canonical_json(receipt.content["code"]))
 
 
-def as_object(value: Any, *, where: str) -> dict[str, Any]:
-    """`value` if it is a JSON object, else ProvenanceError."""
-    if not isinstance(value, dict):
-        raise ProvenanceError(f"{where}: holds {type(value).__name__}, must be a JSON object")
-    return value
+def _check_shape(receipt: Receipt, *, where: str) -> None:
+    """Raise ProvenanceError unless the parts of a receipt have the types that a stage writes."""
+    content = receipt.content
+    inputs = content["inputs"]
+    well_formed = (
+        all(isinstance(content[key], dict) for key in ("params", "outputs", "code", "tools", "facts"))
+        and all(isinstance(item, dict) for item in content["params"].values())
+        and all(isinstance(content[key], str) for key in ("stage", "command"))
+        and isinstance(inputs, list)
+        and all(isinstance(item, dict) and _INPUT.keys() == item.keys() for item in inputs)
+        and all(isinstance(item[key], kinds) for item in inputs for key, kinds in _INPUT.items())
+        and all(isinstance(digest, str) for key in ("outputs", "code") for digest in content[key].values())
+    )
+    if not well_formed:
+        raise ProvenanceError(f"{where}: a part of it has the wrong type, must be a receipt as a stage writes it")
+
+
+_INPUT: dict[str, Any] = {"path": str, "sha256": str, "receipt": str | None}

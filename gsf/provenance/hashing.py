@@ -45,8 +45,9 @@ class HashCache:
             stat = path.stat()
         except FileNotFoundError:
             raise ProvenanceError(f"{path}: no such file, must be there before it can be hashed") from None
-        key = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino]
-        entry = self._folder / f"{sha256_bytes(key[0].encode())[:32]}.json"  # type: ignore[union-attr]
+        name = str(path.resolve())
+        key = [name, stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        entry = self._folder / f"{sha256_bytes(name.encode())[:32]}.json"
         try:
             known = json.loads(entry.read_bytes())
             if known["key"] == key:

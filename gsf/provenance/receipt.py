@@ -147,7 +147,7 @@ def linked_inputs(project: Project, receipt_path: Path, paths: Sequence[Path]) -
         name = project.relative(path)
         promised = receipt.outputs.get(name)
         if promised is None:
-            raise ProvenanceError(f"{receipt_path}: does not list {name}, must be the receipt of the stage that wrote it")
+            raise ProvenanceError(f"{receipt_path}: does not list {name}, must be the receipt of its stage")
         found = hashes.sha256(path)
         if found != promised:
             raise ProvenanceError(

@@ -20,21 +20,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gsf.errors import PipelineError, VideoError
+from gsf.errors import PipelineError, ProvenanceError, VideoError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.provenance.code import code_digests
-from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
+from gsf.provenance.hashing import HashCache, canonical_json, sha256_bytes, sha256_file, write_atomically
 from gsf.provenance.params_used import params_used
-from gsf.provenance.receipt import Receipt, StageResult, linked_inputs, seal
+from gsf.provenance.receipt import Receipt, StageResult, hash_cache, linked_inputs, seal
 from gsf.store.plan import PlannedVideo, read_plan
 from gsf.store.reader import ShardReader
 from gsf.store.spool import Spool
 from gsf.store.tables import write_table
 from gsf.store.writer import StoredVideo, write_shard
 from gsf.video.ffmpeg import FrameStream, Limits, build_line
-from gsf.video.probe import header_frames
+from gsf.video.probe import header_frames, is_whole_avi
 
 ENTRY = "gsf.store.extract"
 COLUMNS = ("id", "frames", "width", "height", "bytes", "reason")
@@ -69,9 +69,9 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
     target, table = project.shard(benchmark, shard), project.extracted(benchmark, shard)
     job.work.mkdir(parents=True, exist_ok=True)
     with _locked(job.work / "lock", what=f"extract {benchmark} {shard}"):
-        state = _previous(job)
-        if state is None or state["videos"] != _wanted(job):
-            state = _extract(job, state, processes=processes or os.cpu_count() or 1)
+        state = _previous(job, hash_cache(project))
+        if state is None or state["videos"] != _wanted(job) or _now_forbidden(job, state):
+            state = _extract(job, state, processes=processes or len(os.sched_getaffinity(0)))
         _link(job.work / "previous.lmdb", target)
     write_table(table, COLUMNS, state["table"])
     usable = [row for row in state["table"] if not row[-1]]
@@ -107,17 +107,20 @@ def _wanted(job: _Job) -> dict[str, str]:
     return {video.id: video.problem or video.sha256 for video in job.plan}
 
 
-def _previous(job: _Job) -> dict[str, Any] | None:
+def _previous(job: _Job, hashes: HashCache) -> dict[str, Any] | None:
     """What the work folder knows of the shard's previous version, if it was made in the same way."""
     try:
         state: dict[str, Any] = json.loads((job.work / "previous.json").read_bytes())
-        if state["recipe"] != job.recipe or sha256_file(job.work / "previous.lmdb") != state["sha256"]:
+        if state["recipe"] != job.recipe or hashes.sha256(job.work / "previous.lmdb") != state["sha256"]:
             return None
-        if job.benchmark.on_unreadable == "stop" and any(row[-1] for row in state["table"]):
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, ProvenanceError):
         return None
     return state
+
+
+def _now_forbidden(job: _Job, state: dict[str, Any]) -> bool:
+    """Whether the previous version excluded videos and the benchmark file no longer allows that."""
+    return job.benchmark.on_unreadable == "stop" and any(row[-1] for row in state["table"])
 
 
 def _extract(job: _Job, previous: dict[str, Any] | None, *, processes: int) -> dict[str, Any]:
@@ -134,14 +137,14 @@ def _extract(job: _Job, previous: dict[str, Any] | None, *, processes: int) -> d
             stored[video.id] = found
     new = [video for video in job.plan if video.id not in stored and not video.problem]
     failures = _decode_all(job, new, spool, stored, processes=processes)
-    if failures and job.benchmark.on_unreadable == "stop":
-        listed = "\n".join(f"  {error}" for error in failures.values())
+    reasons |= {video_id: str(error) for video_id, error in failures.items()}
+    if reasons and job.benchmark.on_unreadable == "stop":
+        listed = "\n".join(f"  {reason}" for reason in reasons.values())
         raise VideoError(
-            f"shard {job.shard}: {len(failures)} of {len(job.plan)} videos cannot be read:\n{listed}\n"
+            f"shard {job.shard}: {len(reasons)} of {len(job.plan)} videos cannot be read:\n{listed}\n"
             f"mend or remove them, or say `on_unreadable: exclude` in params/benchmarks/{job.benchmark.name}.yaml;"
             " what was decoded is kept"
         )
-    reasons |= {video_id: str(error) for video_id, error in failures.items()}
     fresh = job.work / "next.lmdb"
     digest = write_shard(fresh, list(stored.items()))
     earlier.close()
@@ -171,13 +174,15 @@ def _decode_all(
             return video, error
 
     name = f"{job.benchmark.name}/{job.shard}"
-    with ThreadPoolExecutor(processes) as pool, tqdm(total=len(videos), desc=name, unit="video", mininterval=1) as bar:
-        for video, result in pool.map(decode, videos):
+    pool = ThreadPoolExecutor(processes)
+    try:
+        for video, result in tqdm(pool.map(decode, videos), name, len(videos), unit="video", mininterval=1):
             if isinstance(result, VideoError):
                 failures[video.id] = result
             else:
                 stored[video.id] = result
-            bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)  # of an interrupted run; nothing is left of one that ended
     return failures
 
 
@@ -193,11 +198,11 @@ def _decode(job: _Job, video: PlannedVideo, spool: Spool) -> StoredVideo:
 
     def checked() -> Iterator[bytes]:
         yield from stream
-        promised = header_frames(path, name=video.id)
-        if promised is not None and stream.counts is not None and stream.counts.packets < promised:
-            raise VideoError(
-                f"{video.id}: is cut short: its header says {promised} frames, {stream.counts.packets} are there"
-            )
+        promised, counts = header_frames(path, name=video.id), stream.counts
+        fewer = promised is not None and counts is not None and counts.packets < promised
+        if fewer and not is_whole_avi(path):
+            there = 0 if counts is None else counts.packets
+            raise VideoError(f"{video.id}: is cut short: its header says {promised} frames, {there} are there")
 
     return spool.put(video.id, video.sha256, checked())
 

@@ -22,6 +22,9 @@ from gsf.provenance.hashing import canonical_json
 ENGINE: dict[str, Any] = {"lib_version": 0} if int(version("lmdb").split(".")[0]) >= 3 else {}
 
 
+Encoded = bytes  # `Description` has a field of that name
+
+
 @dataclass(frozen=True)
 class Description:
     """What a shard says of one video."""
@@ -32,11 +35,11 @@ class Description:
     bytes: int  # of all frames
     sha256: str  # over length and bytes of each frame in order
 
-    def to_bytes(self) -> bytes:
+    def encode(self) -> Encoded:
         return canonical_json(asdict(self))
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, where: str) -> Description:
+    def decode(cls, data: Encoded, *, where: str) -> Description:
         try:
             return cls(**json.loads(data))
         except (ValueError, TypeError) as error:

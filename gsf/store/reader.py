@@ -43,8 +43,9 @@ class Frames(Sequence[bytes]):
         return f"Frames({self._video_id!r}, {len(self)} frames of {self.width} x {self.height})"
 
 
-# LMDB forbids to open a file twice in a process, and an environment must not cross a fork.
-_open: dict[tuple[int, str], Any] = {}
+# LMDB forbids to open a file twice in a process, by whatever name, and an environment must not cross a fork.
+_Place = tuple[int, int, int]  # process, device, inode
+_open: dict[_Place, Any] = {}
 
 
 class ShardReader:
@@ -57,7 +58,7 @@ class ShardReader:
         data = self._get(video_key(video_id))
         if data is None:
             raise ShardError(f"{self.path}: holds no video {video_id}; run the extract and manifest stages again")
-        return Frames(self, video_id, Description.from_bytes(data, where=f"{self.path}: video {video_id}"))
+        return Frames(self, video_id, Description.decode(data, where=f"{self.path}: video {video_id}"))
 
     def __contains__(self, video_id: str) -> bool:
         return self._get(video_key(video_id)) is not None
@@ -91,8 +92,7 @@ class ShardReader:
 
     def close(self) -> None:
         """Close the file in this process, for example before it is replaced."""
-        environment = _open.pop((os.getpid(), str(self.path)), None)
-        if environment is not None:
+        if self.path.is_file() and (environment := _open.pop(self._place(), None)) is not None:
             environment.close()
 
     def _get(self, key: bytes) -> bytes | None:
@@ -101,14 +101,19 @@ class ShardReader:
             return None if value is None else bytes(value)
 
     def _environment(self) -> Any:
-        place = (os.getpid(), str(self.path))
+        place = self._place()
         if place not in _open:
-            if not self.path.is_file():
-                raise ShardError(f"{self.path}: no such shard; run its extract stage, or `dvc pull`")
             _open[place] = lmdb.open(
                 str(self.path), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=8, **ENGINE
             )
         return _open[place]
+
+    def _place(self) -> _Place:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            raise ShardError(f"{self.path}: no such shard; run its extract stage, or `dvc pull`") from None
+        return os.getpid(), found.st_dev, found.st_ino
 
     def _guarded(self) -> _Guard:
         return _Guard(self.path)

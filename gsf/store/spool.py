@@ -33,6 +33,14 @@ class Spooled:
                 yield file.read(length)
 
 
+def _whole(video: Spooled) -> bool:
+    """Whether the frames are those that were written; a machine that lost its power may have lost some."""
+    digest = FramesDigest()
+    for frame in video.read():
+        digest.add(frame)
+    return digest.hexdigest() == video.description.sha256
+
+
 class Spool:
     """The finished videos of one shard, found again by what determines their frames."""
 
@@ -49,7 +57,8 @@ class Spool:
                 size = int.from_bytes(file.read(_TAIL), "big")
                 file.seek(-_TAIL - size, os.SEEK_END)
                 trailer = json.loads(file.read(size))
-            return Spooled(path, tuple(trailer["lengths"]), Description(**trailer["description"]))
+            found = Spooled(path, tuple(trailer["lengths"]), Description(**trailer["description"]))
+            return found if _whole(found) else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -57,7 +66,8 @@ class Spool:
         """Write the frames of a video as they arrive."""
         path = self._path(video_id, sha256)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        digest, lengths, size = FramesDigest(), [], (0, 0)
+        lengths: list[int] = []
+        digest, size = FramesDigest(), (0, 0)
         try:
             with temporary.open("wb") as file:
                 for frame in frames:

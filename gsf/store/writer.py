@@ -13,7 +13,8 @@ from typing import Protocol
 
 import lmdb
 
-from gsf.store.layout import ENGINE, Description, LogicalDigest, frame_key, video_key
+from gsf.errors import ShardError
+from gsf.store.layout import ENGINE, Description, FramesDigest, LogicalDigest, frame_key, video_key
 
 _PUTS_A_TRANSACTION = 1024
 _PAGE = 4096  # bytes
@@ -59,9 +60,16 @@ def write_shard(path: Path, videos: Sequence[tuple[str, StoredVideo]]) -> str:
 
 def _entries(videos: Sequence[tuple[str, StoredVideo]]) -> Iterator[tuple[bytes, bytes]]:
     for video_id, video in sorted(videos, key=lambda item: item[0].encode("utf-8")):
-        yield video_key(video_id), video.description.to_bytes()
+        yield video_key(video_id), video.description.encode()
+        found = FramesDigest()
         for index, frame in enumerate(video.read()):
+            found.add(frame)
             yield frame_key(video_id, index), frame
+        if found.hexdigest() != video.description.sha256:
+            raise ShardError(
+                f"video {video_id}: its frames in the work folder are damaged, must be those that were decoded;"
+                " remove the folder `.work/extract` and run the extract stage again"
+            )
 
 
 def _map_size(videos: Sequence[tuple[str, StoredVideo]]) -> int:

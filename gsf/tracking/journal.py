@@ -137,7 +137,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
         except ValueError:  # torn by a kill, or the empty rest after the last line end
             continue
-        needed = _FIELDS.get(entry.get("kind")) if isinstance(entry, dict) else None
+        needed = _FIELDS.get(str(entry.get("kind"))) if isinstance(entry, dict) else None
         if needed and needed <= entry.keys():
             entries.append(entry)
     return entries

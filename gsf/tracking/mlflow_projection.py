@@ -15,9 +15,13 @@ from gsf.project import Project
 from gsf.tracking.connection import connect, experiment_id, locked, tracking_uri
 from gsf.tracking.record import Record, collect, trainings
 from gsf.tracking.run_writer import RunWriter, find_runs, open_run
+from gsf.tracking.view import publish_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+LOCAL_HOST = "http://127.0.0.1:5000"  # where `mlflow ui` answers
 
 
 @dataclass(frozen=True)
@@ -29,16 +33,27 @@ class Summary:
     updated: tuple[str, ...]
     unchanged: tuple[str, ...]
     problems: tuple[str, ...]  # what was left out, and why
+    views: tuple[tuple[str, str], ...]  # study and the address of its table
 
     def __str__(self) -> str:
         counts = f"{len(self.created)} runs created, {len(self.updated)} updated, {len(self.unchanged)} as they were"
-        return "\n".join([f"MLflow at {self.uri}: {counts}", *(f"left out: {line}" for line in self.problems)])
+        host = self.uri if self.uri.startswith("http") else LOCAL_HOST
+        return "\n".join(
+            [
+                f"MLflow at {self.uri}: {counts}",
+                *(f"left out: {line}" for line in self.problems),
+                *(f"table of {study}: {host.rstrip('/')}{address}" for study, address in self.views),
+                *([] if host == self.uri else [f"which needs: mlflow ui --backend-store-uri {self.uri}"]),
+            ]
+        )
 
 
 def sync(project: Project) -> Summary:
     """Bring MLflow up to date with every journal and receipt here; TrackingError where it cannot be reached."""
     done: dict[str, list[str]] = {"created": [], "updated": [], "unchanged": []}
     problems: list[str] = []
+    studies: dict[str, list[Record]] = {}
+    views = []
     uri = shown_uri(tracking_uri(project))
     try:
         client = connect(project)
@@ -51,6 +66,10 @@ def sync(project: Project) -> Summary:
             for record in records:
                 done[project_record(client, project, record)].append(record.name)
                 problems += record.problems
+            studies.setdefault(study, []).extend(records)
+        for study, records in studies.items():
+            address = publish_view(client, experiment_id(client, project, study), records)
+            views.append((study, address))
     except GsfError:
         raise
     except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own
@@ -58,7 +77,12 @@ def sync(project: Project) -> Summary:
             f"{uri}: MLflow cannot be brought up to date: {first_line(error)}; nothing is lost: start the server, or"
             " correct or unset MLFLOW_TRACKING_URI, then run `gsf mlflow sync`"
         ) from error
-    return Summary(uri=uri, problems=tuple(problems), **{name: tuple(runs) for name, runs in done.items()})
+    return Summary(
+        uri=uri,
+        problems=tuple(problems),
+        views=tuple(views),
+        **{name: tuple(runs) for name, runs in done.items()},
+    )
 
 
 def project_record(client: MlflowClient, project: Project, record: Record) -> str:

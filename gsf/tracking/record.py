@@ -127,9 +127,7 @@ def _record(
         status, started, ended = "finished", started or sealed, ended or sealed
         _add_training(project, draft, receipt, path=project.train_receipt(study, run), sealed=sealed)
         for protocol, evaluation in _evaluations(project, study, run):
-            _add_evaluation(
-                project, draft, evaluation, of=receipt, path=project.evaluate_receipt(study, run, protocol)
-            )
+            _add_evaluation(project, draft, evaluation, of=receipt, path=project.evaluate_receipt(study, run, protocol))
     return Record(
         study=study,
         run=run,
@@ -215,7 +213,8 @@ def _receipt_tags(receipt: Receipt) -> dict[str, str]:
     manifests = [item.sha256 for item in receipt.inputs if item.path.endswith("/manifest.csv")]
     return {
         "gsf.code": sha256_bytes(canonical_json(receipt.content["code"])),
-        "gsf.command": str(receipt.content["command"]),
+        "mlflow.source.name": str(receipt.content["command"]),
+        "mlflow.source.type": "JOB",
         **({"gsf.manifest": manifests[0]} if manifests else {}),
     }
 

@@ -99,7 +99,7 @@ def run(
                 project.training_summary(study, run),
             ],
             entry=ENTRY,
-            tools=["torch", "torchvision", "numpy", "lmdb", "safetensors"],
+            tools=["torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors"],
             seed=seed,
             facts={
                 "device": _device_name(target),

@@ -1,9 +1,9 @@
-"""arrow: short clips of actions in pairs that are each other's reversal, drawn so that no single frame tells the two apart.
+"""arrow: clips of actions in pairs that are each other's reversal, drawn so that no single frame tells the two apart.
 
 The state of an action is a phase on a circle: where an object stands on a torus, how large, how open, how visible, how
-far turned. A clip starts at a uniformly random phase and runs through part of the circle. The first class of a pair runs
-forwards; a clip of the second class is an independent draw of the same process, played backwards. So the distribution of
-every single frame, of the set of frames and of their mean is the same for both classes, and only order tells.
+far turned. A clip starts at a uniformly random phase and runs through part of the circle. The first class of a pair
+runs forwards; a clip of the second class is an independent draw of the same process, played backwards. So the
+distribution of every single frame, of the set of frames and of their mean is the same for both, and only order tells.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-import ffmpeg  # type: ignore[import-untyped]
+import ffmpeg
 
 from gsf.errors import VideoError
 from gsf.video.jpeg import split_jpegs
@@ -65,7 +65,7 @@ def executable() -> str:
         if found is None:
             raise VideoError(f"GSF_FFMPEG is {named!r}, must name an ffmpeg program; unset it to use the built-in one")
         return found
-    import imageio_ffmpeg  # type: ignore[import-untyped]
+    import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
@@ -91,11 +91,11 @@ def frames_command(path: str, *, short_side: int, quality: int, max_pixels: int,
     `setpts=N` numbers the frames, so that odd timestamps neither drop nor repeat one.
     """
     source = ffmpeg.input(path, **_GUARDS, max_pixels=max_pixels, **{"flags:v": "+bitexact"})
-    short, other = str(short_side), "-1"
+    short = str(short_side)
     picture = source["v:0"].filter(
         "scale",
-        f"if(lte(iw,ih),{short},{other})",
-        f"if(lte(iw,ih),{other},{short})",
+        f"if(lte(iw,ih),{short},{_other_side('iw', 'ih')})",
+        f"if(lte(iw,ih),{_other_side('ih', 'iw')},{short})",
         flags=_SCALING,
         out_range="pc",
         out_color_matrix="bt601",
@@ -119,6 +119,11 @@ def frames_command(path: str, *, short_side: int, quality: int, max_pixels: int,
     return _complete(output, "-loglevel", "level+verbose", "-xerror")
 
 
+def _other_side(this: str, short: str) -> str:
+    """-1 keeps the aspect ratio; beyond 100:1, more than a JPEG can be wide: an error in place of a giant picture."""
+    return f"if(gt({this},100*{short}),65535,-1)"
+
+
 def _complete(output: Any, *options: str) -> list[str]:
     fixed = ("-hide_banner", "-nostdin", "-nostats", "-filter_threads", "1", *options)
     command: list[str] = output.global_args(*fixed).compile(cmd=executable())
@@ -133,18 +138,18 @@ class FrameStream:
 
     def __init__(self, path: Path, *, name: str, short_side: int, quality: int, limits: Limits) -> None:
         self._path, self._name, self._limits = path, name, limits
-        self._command = frames_command(
-            safe_url(path), short_side=short_side, quality=quality, max_pixels=limits.pixels
-        )
+        self._command = frames_command(safe_url(path), short_side=short_side, quality=quality, max_pixels=limits.pixels)
         self.counts: Counts | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         received = 0
-        with tempfile.TemporaryFile() as words, _running(self._command, words, self._limits.seconds) as child:
+        with tempfile.TemporaryFile() as words, _Running(self._command, words, self._limits.seconds) as child:
             for frame in split_jpegs(_chunks(child.output), name=self._name):
                 received += 1
                 if received > self._limits.frames:
-                    raise VideoError(f"{self._name}: has more than {self._limits.frames} frames, the limit (max_frames)")
+                    raise VideoError(
+                        f"{self._name}: has more than {self._limits.frames} frames, the limit (max_frames)"
+                    )
                 yield frame
             code = child.wait()
             if child.timed_out:
@@ -163,7 +168,9 @@ class FrameStream:
         errors = [line for line in text.splitlines() if any(level in line for level in _BAD_LEVELS)]
         read, written = _COUNTS.search(text), _WRITTEN.search(text)
         if code != 0 or errors or read is None or written is None or int(read[3]) > 0:
-            raise VideoError(f"{self._name}: cannot be decoded: {_summary(errors) or f'ffmpeg ended with status {code}'}")
+            raise VideoError(
+                f"{self._name}: cannot be decoded: {_summary(errors) or f'ffmpeg ended with status {code}'}"
+            )
         if int(written[1]) == 0:
             raise VideoError(f"{self._name}: cannot be decoded: holds no frame")
         return Counts(packets=int(read[1]), decoded=int(read[2]), written=int(written[1]))
@@ -206,7 +213,7 @@ class _Child:
         self.output.close()
 
 
-class _running:
+class _Running:
     """Context of a child process that never outlives it."""
 
     def __init__(self, command: list[str], words: IO[bytes], seconds: float) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -24,9 +25,10 @@ from gsf.video.ffmpeg import encode_h264
 
 ENTRY = "gsf.video.render"
 _QP = 20  # constant quantiser: every frame alike
-_SPLITS = ("train", "val", "test")
+Split = Literal["train", "val", "test"]
+_SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
-Clip = tuple[str, str, int]  # label, split, index
+Clip = tuple[str, Split, int]  # label, split, index
 
 
 def run(project: Project, benchmark: str) -> Receipt:
@@ -35,14 +37,15 @@ def run(project: Project, benchmark: str) -> Receipt:
     params = load(Benchmark, params_file)
     if params.render is None:
         raise ParamsError(f"params/benchmarks/{benchmark}.yaml: render is missing, must be given to render a benchmark")
-    folder = project.root / params.videos
+    folder = project.data(benchmark) / "videos"
+    _check(project, benchmark, params, folder)
     shutil.rmtree(folder, ignore_errors=True)
     for label in CLASSES:
         (folder / label).mkdir(parents=True)
     clips = list(_clips(params.render))
     rows = []
     with (
-        multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool,
+        multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool,
         tqdm(total=len(clips), desc=benchmark, unit="video", mininterval=1) as bar,
     ):
         for row in pool.imap(_Renderer(params.render, folder), clips, chunksize=8):
@@ -67,6 +70,22 @@ def run(project: Project, benchmark: str) -> Receipt:
         ),
         project.render_receipt(benchmark),
     )
+
+
+def _check(project: Project, benchmark: str, params: Benchmark, folder: Path) -> None:
+    """Rendering replaces the folder of videos: it must be the stage's own, never one with somebody's videos."""
+    where = f"params/benchmarks/{benchmark}.yaml"
+    own = {"videos": project.relative(folder), "annotations": project.relative(folder.with_name("annotations.csv"))}
+    for key, wanted in own.items():
+        if getattr(params, key) != wanted:
+            raise ParamsError(
+                f"{where}: {key} is {getattr(params, key)!r}, must be {wanted!r} where videos are rendered"
+            )
+    render = params.render
+    if render is not None and render.min_frames > render.max_frames:
+        raise ParamsError(
+            f"{where}: render.min_frames is {render.min_frames}, must be at most max_frames ({render.max_frames})"
+        )
 
 
 def _clips(render: Render) -> Iterator[Clip]:

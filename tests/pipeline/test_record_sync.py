@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gsf.errors import PipelineError
-from gsf.pipeline import record, sync
+from gsf.pipeline.record import record
+from gsf.pipeline.sync import sync
 from gsf.provenance.hashing import canonical_json
 from tests.pipeline.tiny import ToyClone
 
@@ -66,14 +67,14 @@ def test_both_runners_write_the_same_receipts(by_dvc: ToyClone, by_snakemake: To
 
 
 def test_after_record_both_runners_have_nothing_to_do(clone: ToyClone) -> None:
-    done = record.run(clone.project)
+    done = record(clone.project)
     assert len(done.complete) == 12
     assert done.incomplete == ()
     agree(clone)
 
 
 def test_after_sync_both_runners_have_nothing_to_do(by_dvc: ToyClone) -> None:
-    done = sync.run(by_dvc.project)
+    done = sync(by_dvc.project)
     assert (len(done.current), done.stale) == (12, ())
     agree(by_dvc)
     by_dvc.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
@@ -85,28 +86,28 @@ def test_after_sync_both_runners_have_nothing_to_do(by_dvc: ToyClone) -> None:
 
 @pytest.mark.parametrize("runner", ["dvc", "snakemake"])
 def test_a_changed_training_parameter_runs_that_experiment_only(clone: ToyClone, runner: str) -> None:
-    record.run(clone.project)
+    record(clone.project)
     clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
     if runner == "dvc":
         clone.dvc("repro")
         ran = clone.ran()
-        sync.run(clone.project)
+        sync(clone.project)
     else:
         clone.snakemake()
         ran = clone.ran()
-        record.run(clone.project)
+        record(clone.project)
     assert ran == OF_GSF
     agree(clone)
 
 
 def test_changed_code_runs_the_stages_that_import_it(clone: ToyClone) -> None:
-    record.run(clone.project)
+    record(clone.project)
     clone.edit("gsf/gsf_evaluate_stage.py", "VERSION = 1", "VERSION = 2")
     with pytest.raises(PipelineError, match=r"evaluate@tiny-gsf-s0-2x1x1: the code file gsf/gsf_evaluate_stage.py has"):
-        record.run(clone.project)
+        record(clone.project)
     clone.snakemake()
     assert {name.partition("@")[0] for name in clone.ran()} == {"evaluate", "report"}
-    record.run(clone.project)
+    record(clone.project)
     agree(clone)
 
 
@@ -117,7 +118,7 @@ def test_new_times_alone_run_nothing(clone: ToyClone) -> None:
 
 
 def test_a_fresh_clone_with_pulled_outputs_agrees_and_notices_a_change(clone: ToyClone, tmp_path: Path) -> None:
-    record.run(clone.project)
+    record(clone.project)
     clone.run("git", "add", ".")
     clone.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "results")
     clone.dvc("remote", "add", "-d", "--local", "store", str(tmp_path / "store"))
@@ -128,7 +129,7 @@ def test_a_fresh_clone_with_pulled_outputs_agrees_and_notices_a_change(clone: To
     fresh.project = type(clone.project)(fresh.root)
     fresh.dvc("remote", "add", "-d", "--local", "store", str(tmp_path / "store"))
     fresh.dvc("pull")
-    sync.run(fresh.project)
+    sync(fresh.project)
     agree(fresh)
     assert fresh.receipts() == clone.receipts()
     fresh.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
@@ -138,11 +139,11 @@ def test_a_fresh_clone_with_pulled_outputs_agrees_and_notices_a_change(clone: To
 
 def test_what_dvc_finds_stale_snakemake_runs_after_sync(clone: ToyClone) -> None:
     """Without notes of its own Snakemake would take the old outputs for good."""
-    record.run(clone.project)
+    record(clone.project)
     clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
     shutil.rmtree(clone.root / ".snakemake")
     assert NOTHING in clone.snakemake("-n")
-    done = sync.run(clone.project)
+    done = sync(clone.project)
     assert "train@tiny-gsf-s0" in done.stale
     assert "train@tiny-tsn-s0" in done.current
     clone.snakemake()
@@ -151,14 +152,14 @@ def test_what_dvc_finds_stale_snakemake_runs_after_sync(clone: ToyClone) -> None
 
 def test_sync_refuses_what_is_not_recorded(clone: ToyClone) -> None:
     with pytest.raises(PipelineError, match=r"train@tiny-gsf-s0.*complete, but DVC does not know.*run `gsf record`"):
-        sync.run(clone.project)
+        sync(clone.project)
     assert len(clone.receipts()) == 12
 
 
 def test_a_failed_job_leaves_the_others_recorded(tmp_path: Path) -> None:
     clone = ToyClone(tmp_path / "clone").start()
     clone.snakemake(fails=True, TOY_FAIL="train@tiny-gsf-s0")
-    done = record.run(clone.project)
+    done = record(clone.project)
     assert sorted(done.incomplete) == OF_GSF
     assert "train@tiny-tsn-s0" in done.complete
     status = json.loads(clone.dvc("status", "--json"))
@@ -166,7 +167,7 @@ def test_a_failed_job_leaves_the_others_recorded(tmp_path: Path) -> None:
     clone.ran()
     clone.snakemake()
     assert clone.ran() == OF_GSF
-    record.run(clone.project)
+    record(clone.project)
     agree(clone)
 
 
@@ -211,5 +212,5 @@ def test_record_names_the_stage_and_what_disagrees(
 ) -> None:
     change(clone)
     with pytest.raises(PipelineError, match=message):
-        record.run(clone.project)
+        record(clone.project)
     assert not (clone.root / "dvc.lock").exists()

@@ -86,17 +86,17 @@ def test_a_plan_that_its_study_no_longer_gives_is_named(project: Project) -> Non
         ("studies/tiny", "seeds: [0]", "seeds: [0, 0]", r"studies/tiny.yaml: .*must be without repetition: seeds"),
         ("studies/tiny", "seeds: [0]", "seeds: [-1]", r"studies/tiny.yaml: seeds.0 is -1, must be greater"),
         ("studies/tiny", "threads: 1", "threads: 1\nthread: 2", r"studies/tiny.yaml: thread is 2, must not be there"),
-        ("studies/tiny", "benchmark: mini, model: gsf-tiny", "benchmark: nope, model: gsf-tiny", r"benchmarks/nope.yaml: no such"),
-        ("studies/tiny", "model: gsf-tiny", "model: nope", r"params/models/nope.yaml: no such file; models here: gsf-tiny"),
+        ("studies/tiny", "gsf: {benchmark: mini", "gsf: {benchmark: nope", r"benchmarks/nope.yaml: no such file"),
+        ("studies/tiny", "model: gsf-tiny", "model: nope", r"models/nope.yaml: no such file; models here: gsf-tiny"),
         ("studies/tiny", "recipe: tiny", "recipe: nope", r"params/recipes/nope.yaml: no such file"),
         ("studies/tiny", "[2x1x1, 2x2x1]", "[9x9x1]", r"params/protocols/9x9x1.yaml: no such file"),
         ("studies/tiny", "model: gsf-tiny", "model: ../x", r"'../x' is not a valid name, must be"),
         ("studies/tiny", "  gsf: {", "  'gsf net': {", r"experiments.gsf net is not a valid name, must be"),
-        ("studies/tiny", "  gsf: {", "  shifted: {", r"the name 'shifted', must contain 'gsf'.*temporal gsf"),
+        ("studies/tiny", "  gsf: {", "  shifted: {", r"'shifted', must contain 'gsf'.*temporal gsf"),
         ("studies/tiny", "  tsn: {", "  plain: {", r"the name 'plain', must contain 'tsn'.*temporal none"),
-        ("models/gsf-tiny", "name: gsf-tiny", "name: gsf", r"models/gsf-tiny.yaml: name is 'gsf', must be .*'gsf-tiny'"),
+        ("models/gsf-tiny", "name: gsf-tiny", "name: gsf", r"gsf-tiny.yaml: name is 'gsf', must be .*'gsf-tiny'"),
         ("models/gsf-tiny", "num_segments: 2", "num_segments: 4", r"protocols/2x1x1.yaml: frames is 2, must be .* 4"),
-        ("recipes/tiny", "lr: 0.01", "lr: -0.01", r"params/recipes/tiny.yaml: optimizer.lr is -0.01, must be greater than 0"),
+        ("recipes/tiny", "lr: 0.01", "lr: -0.01", r"tiny.yaml: optimizer.lr is -0.01, must be greater than 0"),
     ],
 )
 def test_a_broken_rule_is_named_with_file_key_value_and_rule(
@@ -112,7 +112,8 @@ def test_two_stages_with_one_name_are_an_error(project: Project) -> None:
     protocol = (project.root / "params/protocols/2x1x1.yaml").read_text()
     (project.root / "params/protocols/s0-2x1x1.yaml").write_text(protocol.replace("name: 2x1x1", "name: s0-2x1x1"))
     edit(project, "studies/tiny", "[2x1x1, 2x2x1]", "[2x1x1, s0-2x1x1]")
-    edit(project, "studies/tiny", "  tsn: {benchmark: mini, model: tsn-tiny", "  gsf-s0: {benchmark: mini, model: gsf-tiny")
+    tsn = "  tsn: {benchmark: mini, model: tsn-tiny"
+    edit(project, "studies/tiny", tsn, tsn.replace("  tsn:", "  gsf-s0:").replace("tsn-tiny", "gsf-tiny"))
     with pytest.raises(ParamsError, match="two stages have the name 'tiny-gsf-s0-s0-2x1x1'"):
         study.resolve(project, "tiny")
 

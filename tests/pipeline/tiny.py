@@ -8,12 +8,14 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 from gsf.pipeline import study
 from gsf.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("gsf", "params", "workflow", "Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "requirements.lock")
+FOLDERS = ("gsf", "params", "workflow", "profiles")
+FILES = ("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "requirements.lock")
 
 BENCHMARK = """\
 name: {name}
@@ -89,19 +91,17 @@ class Clone:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir(parents=True)
-        for name in COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-            elif source.exists():
-                shutil.copy2(source, root / name)
+        for name in FOLDERS:
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        for name in FILES:
+            shutil.copy2(ROOT / name, root / name)
         (root / "bin").mkdir()
         self.project = Project(root)
         write_params(root)
         study.activate(self.project, "tiny")
         self._program("gsf", [sys.executable, "-m", "gsf.cli"])
 
-    def start(self) -> Clone:
+    def start(self) -> Self:
         """Set up git and DVC once the files are as they should be."""
         self.run("git", "init", "-q", ".")
         shutil.copytree(ROOT / ".dvc", self.root / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "*.local"))
@@ -120,7 +120,8 @@ class Clone:
         home = self.root / ".work" / "home"
         home.mkdir(parents=True, exist_ok=True)
         settings = {"PATH": os.pathsep.join(path), "PYTHONPATH": str(self.root), "XDG_CACHE_HOME": str(home)}
-        return {**environment, **settings, "DVC_NO_ANALYTICS": "1", "PYTHONDONTWRITEBYTECODE": "1", **extra}
+        quiet = {"DVC_NO_ANALYTICS": "1", "GSF_MLFLOW": "off", "GSF_WORKERS": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**environment, **settings, **quiet, **extra}
 
     def run(self, *command: str, fails: bool = False, **extra: str) -> str:
         """Run a program in the clone; its output, both streams. It must succeed, or fail where told."""

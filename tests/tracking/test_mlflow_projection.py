@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def test_finished_training_is_one_whole_run(project: Project) -> None:
     tags = run.data.tags
     assert (tags["gsf.receipt.train"], tags["gsf.receipt.8x1x1"]) == (trained.digest, evaluated.digest)
     assert tags["gsf.manifest"] == sha256_file(project.manifest(BENCHMARK))
+    assert tags["mlflow.source.name"].startswith(f"gsf train {BENCHMARK}")
     assert (len(tags["gsf.code"]), tags["gsf.current"]) == (64, "true")
 
 
@@ -227,6 +229,18 @@ def test_deleted_experiment_is_an_error_with_a_remedy(project: Project) -> None:
     client.delete_experiment(client.get_experiment_by_name("demo").experiment_id)
     with pytest.raises(TrackingError, match="mlflow experiments restore"):
         sync(project)
+
+
+def test_table_of_a_study_shows_variant_data_and_accuracy_of_the_current_runs(project: Project) -> None:
+    evaluate(project, "gsf-s0", train(project, "gsf-s0"))
+    ((study, address),) = sync(project).views
+    experiment = connect(project).get_experiment_by_name(study)
+    assert address.startswith(f"/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=gsf")
+    view = json.loads(experiment.tags["mlflow.sharedViewState.gsf"])
+    for column in ("params.`model.temporal`", "attributes.`Dataset`", "metrics.`8x1x1.top1`"):
+        assert column in view["selectedColumns"]
+    client = connect(project)
+    assert len(client.search_runs([experiment.experiment_id], filter_string=view["searchFilter"])) == 1
 
 
 def test_password_of_a_server_is_not_shown() -> None:

@@ -147,7 +147,7 @@ def test_processes_that_meet_a_missing_database_all_succeed(tmp_path: Path, monk
         )
         for name in names
     ]
-    errors = [process.communicate(timeout=60)[1] for process in processes]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
     assert (errors, [process.returncode for process in processes]) == ([""] * 3, [0] * 3)
     assert sorted(run.info.run_name for run in runs_of(project)) == sorted(names)
     experiments = [item.name for item in connect(project).search_experiments()]

@@ -1,0 +1,87 @@
+"""The text of the files that `gsf init` writes, with a comment for every choice that a person may want to change."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import yaml
+
+FlipMode = Literal["swap", "forbid", "free"]
+_PLAIN = re.compile(r"[A-Za-z0-9_./ -]+")
+
+
+@dataclass(frozen=True)
+class Flip:
+    """What a horizontal flip does to the classes, and what to tell the person who has to check it."""
+
+    mode: FlipMode
+    pairs: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    rejected: tuple[tuple[str, str], ...] = ()  # pairs that would do, were it not for the classes in `notes`
+
+
+def benchmark_yaml(
+    name: str, *, videos: str, annotations: str, shards: int, short_side: int, flip: Flip, origin: str
+) -> str:
+    """A benchmark file."""
+    pairs = (
+        f"  flip_pairs:\n{_pair_lines(flip.pairs)}" if flip.pairs else "  flip_pairs: []       # only with flip: swap\n"
+    )
+    rejected = "".join(f"  # would swap: {_flow(pair)}\n" for pair in flip.rejected)
+    notes = "".join(f"  # {note}\n" for note in flip.notes)
+    return f"""\
+# Labels: {origin}.
+# Called again, gsf init adds new videos to the annotations and leaves this file alone.
+name: {scalar(name)}
+videos: {scalar(videos)}  # folder of the videos, relative to the project or absolute
+annotations: {scalar(annotations)}  # path,label,split; the splits may be edited
+shards: {shards}             # LMDB files; more work in parallel, but each is a stage of the graph
+on_unreadable: stop   # or exclude: left out, and listed with the reason in the manifest and the report
+extract:
+  short_side: {short_side:<8} # px; frames keep their aspect ratio
+  jpeg_quality: 3     # ffmpeg -q:v, 2 (best) .. 31
+  max_seconds: 300    # wall clock for decoding one video
+  max_frames: 20000   # a video with more is unreadable
+  max_pixels: 8847360 # width x height of the source: 4096 x 2160
+labels:
+  # What a horizontal flip does. swap: it turns the classes of each pair into each other and leaves the rest as they
+  # are; forbid: it makes clips of no class (writing, a tick), so never flip; free: it does no harm.
+{notes}  flip: {flip.mode}
+{rejected}{pairs}  # Classes that are each other played backwards, such as [open, close]; for the metric pair_accuracy.
+  reversal_pairs: []
+"""
+
+
+def study_yaml(name: str) -> str:
+    """A study: with and without temporal modelling on the same backbone."""
+    return f"""\
+# Does temporal modelling help on {name}? TSN looks at every frame alone, GSF moves features between frames.
+study: {scalar(name)}
+threads: 2          # CPU threads of a training or evaluation; part of the result, because sums depend on it
+seeds: [0]          # every experiment is trained once a seed
+protocols:          # params/protocols: frames x clips x crops
+  - 8x1x1
+# The rows of the table; a name contains its temporal module (tsn where there is none). The models start from ImageNet
+# weights that torchvision downloads; set `pretrained` in params/models to a local file where there is no network.
+experiments:
+  tsn: {{benchmark: {scalar(name)}, model: tsn-mobilenetv2-112, recipe: finetune}}
+  gsf: {{benchmark: {scalar(name)}, model: gsf-mobilenetv2-112, recipe: finetune}}
+"""
+
+
+def scalar(text: str) -> str:
+    """A YAML scalar that reads back as this text."""
+    plain = _PLAIN.fullmatch(text) and text == text.strip() and yaml.safe_load(text) == text
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _flow(pair: Sequence[str]) -> str:
+    return f"[{', '.join(scalar(name) for name in pair)}]"
+
+
+def _pair_lines(pairs: Sequence[tuple[str, str]]) -> str:
+    return "".join(f"    - {_flow(pair)}\n" for pair in pairs)

@@ -1,0 +1,167 @@
+"""Deep checks: every artefact that is here is read and hashed again, without any memory of earlier hashes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+from gsf.errors import GsfError
+from gsf.params.base import read_yaml
+from gsf.project import Project
+from gsf.provenance.chain import Command, work_receipt_path
+from gsf.provenance.findings import Finding
+from gsf.provenance.hashing import sha256_file
+from gsf.provenance.receipt import Receipt
+from gsf.provenance.results import evidence_path, read_videos
+
+_PULL = "`dvc pull` fetches it where a remote has it, `dvc repro` makes it anew"
+_RESTORE = "`dvc checkout` restores it from the cache, `dvc repro` makes it anew"
+
+
+def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict[str, int]) -> Iterator[Finding]:
+    """Outputs and receipts in the work tree are what the chain says; shards hold what was extracted."""
+    wanted = [
+        (receipt, path, promised)
+        for receipt in receipts
+        for path, promised in receipt.outputs.items()
+        if not path.startswith("results/")
+    ]
+    for receipt in receipts:
+        place = work_receipt_path(project, receipt)
+        if place is not None and not project.relative(place).startswith("results/"):
+            wanted.append((receipt, project.relative(place), receipt.digest))
+    found = _hash_all([project.root / path for _, path, _ in wanted], title="artefacts")
+    for (receipt, path, promised), digest in zip(wanted, found, strict=True):
+        if digest is None:
+            yield Finding("absent", path, f"written by {receipt.stage}", _PULL)
+            continue
+        checked["artefacts"] = checked.get("artefacts", 0) + 1
+        if digest != promised:
+            whose = "the results rest on another one" if promised == receipt.digest else f"{receipt.stage} wrote"
+            yield Finding("broken", path, f"has sha256 {digest[:12]}; {whose}, {promised[:12]}", _RESTORE)
+        if path.endswith(".lmdb"):
+            yield from check_shard_file(project.root / path, path, receipt, intact=digest == promised)
+
+
+def check_shard_file(path: Path, name: str, receipt: Receipt, *, intact: bool) -> Iterator[Finding]:
+    """The content of one shard: each video's frames, and the digest over all of them.
+
+    A file whose bytes are not the promised ones is read in a process of its own: LMDB trusts its files, and may take the
+    process down with a damaged one.
+    """
+    if intact:
+        problems, digest = shard_content(path)
+    else:
+        try:
+            with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+                problems, digest = pool.submit(shard_content, path).result()
+        except BrokenProcessPool:
+            problems, digest = ["is so damaged that LMDB crashes on it"], None
+    for problem in problems:
+        yield Finding("broken", name, problem, _RESTORE)
+    promised = receipt.facts.get("logical_digest")
+    if digest is not None and digest != promised:
+        what = f"its frames have the digest {digest[:12]}, the receipt of {receipt.stage} says {str(promised)[:12]}"
+        yield Finding("broken", name, what, _RESTORE)
+
+
+def shard_content(path: Path) -> tuple[list[str], str | None]:
+    """Problems of a shard, each naming its video, and its logical digest; None where it cannot be computed."""
+    from gsf.store.check import check_shard
+    from gsf.store.reader import ShardReader
+
+    try:
+        problems = check_shard(path)
+        reader = ShardReader(path)
+        try:
+            return problems, reader.logical_digest()
+        finally:
+            reader.close()
+    except GsfError as error:
+        return [str(error)], None
+
+
+def check_videos(
+    project: Project, study: str, receipts: Iterable[Receipt], checked: dict[str, int], not_proven: list[str]
+) -> Iterator[Finding]:
+    """The videos of every inventory have the sizes and sha256 that it lists."""
+    for receipt in receipts:
+        command = Command.of(receipt)
+        if command.verb != "inventory" or len(command.positional) != 1:
+            continue
+        benchmark = command.positional[0]
+        rows = inventory_rows(project, receipt, study=study)
+        folder = videos_folder(project, benchmark)
+        if rows is None or folder is None or not folder.is_dir():
+            lacks = "its inventory" if rows is None else "the folder of its videos"
+            not_proven.append(f"the videos of {benchmark} are what they were: {lacks} is not here")
+            if rows is not None:
+                what = f"{len(rows)} videos; their folder is not here"
+                yield Finding("absent", f"videos of {benchmark}", what, _videos_remedy(benchmark))
+            continue
+        found = _hash_all([folder / row["path"] for row in rows], title=f"videos of {benchmark}")
+        for row, digest in zip(rows, found, strict=True):
+            name = project_name(project, folder / row["path"])
+            if digest is None:
+                yield Finding("absent", name, f"a video of {benchmark}", _videos_remedy(benchmark))
+                continue
+            checked["videos"] = checked.get("videos", 0) + 1
+            size = (folder / row["path"]).stat().st_size
+            if digest != row["sha256"] or str(size) != row["bytes"]:
+                says = f"the inventory says {row['bytes']} and {row['sha256'][:12]}"
+                what = f"has {size} bytes and sha256 {digest[:12]}, {says}"
+                yield Finding("broken", name, what, f"restore this video, or run `dvc repro inventory@{benchmark}`")
+
+
+def inventory_rows(project: Project, receipt: Receipt, *, study: str | None) -> list[dict[str, str]] | None:
+    """Rows of the very inventory that a receipt lists, from results/ or the work tree; None where neither has it."""
+    for path, promised in receipt.outputs.items():
+        if not path.endswith("/inventory.csv"):
+            continue
+        copies = [project.root / path]
+        folders = [project.results(study)] if study else sorted((project.root / "results").glob("*"))
+        copies += [copy for folder in folders if (copy := evidence_path(project, folder.name, path))]
+        for copy in copies:
+            try:
+                if copy.is_file() and sha256_file(copy) == promised:
+                    return read_videos(copy.read_bytes())
+            except (OSError, ValueError, KeyError):
+                continue
+    return None
+
+
+def videos_folder(project: Project, benchmark: str) -> Path | None:
+    """Where a benchmark's videos lie on this machine; None where its parameter file does not say."""
+    try:
+        folder = read_yaml(project.params_file("benchmarks", benchmark))["videos"]
+    except (GsfError, KeyError, OSError):
+        return None
+    return project.root / folder if isinstance(folder, str) else None
+
+
+def project_name(project: Project, path: Path) -> str:
+    """`path` as messages name it: within the project where it lies there."""
+    return project.relative(path) if path.is_relative_to(project.root) else str(path)
+
+
+def _videos_remedy(benchmark: str) -> str:
+    return f"`dvc pull`, `dvc repro`, or set `videos` in params/benchmarks/{benchmark}.yaml to where they lie here"
+
+
+def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | None]:
+    """sha256 of each file, read now; None for one that is not here."""
+    from tqdm import tqdm
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return list(tqdm(pool.map(_hash, paths), desc=title, total=len(paths), disable=None, leave=False))
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return sha256_file(path)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None

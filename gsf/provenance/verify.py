@@ -1,0 +1,207 @@
+"""Verification: does the chain behind a results table hold, from every number down to the bytes that are here?
+
+The shallow check works from a fresh clone: it reads what git has. The deep one also reads every artefact and video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gsf.errors import ProvenanceError
+from gsf.project import Project
+from gsf.provenance import deep as deeply
+from gsf.provenance.chain import REPORT_RECEIPT, Chain, studies, study_chain, whole_chain, work_chain
+from gsf.provenance.engine import check_committed, check_lock
+from gsf.provenance.findings import Finding, Verdict
+from gsf.provenance.hashing import sha256_file
+from gsf.provenance.links import check_links, check_names, check_reachable, check_roots
+from gsf.provenance.receipt import Receipt
+from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
+from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
+
+_ALWAYS = (
+    "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
+    "that the metrics follow from the scores: they are compared with their receipt, not computed again",
+    "who made the results: receipts are not signed; one who rewrites a receipt, all that rest on it and the history of"
+    " git leaves a chain that agrees with itself",
+)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The verdicts of several targets."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken in any of them."""
+        return all(verdict.ok for verdict in self.verdicts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdicts as JSON values."""
+        return {"ok": self.ok, "verdicts": [verdict.to_json() for verdict in self.verdicts]}
+
+    def to_text(self) -> str:
+        """The verdicts for people."""
+        return "\n".join(verdict.to_text() for verdict in self.verdicts)
+
+
+def verify(project: Project, target: str | None = None, *, deep: bool = False) -> Verdict | Verdicts:
+    """Verify a study, one file that a stage wrote, or, without a target, every study with results.
+
+    Raises:
+        ProvenanceError: the target is neither, or there is nothing to verify.
+    """
+    known = _known_studies(project)
+    if target is None:
+        if not known:
+            return _verify_work_tree(project, deep=deep)
+        verdicts = [verify_study(project, study, deep=deep) for study in known]
+        return verdicts[0] if len(verdicts) == 1 else Verdicts(tuple(verdicts))
+    if target in known:
+        return verify_study(project, target, deep=deep)
+    root = project.root.resolve()
+    for path in (Path.cwd() / target, root / target):
+        place = path.parent.resolve() / path.name  # not through a link: DVC may link a file to its cache
+        if path.is_file() and place.is_relative_to(root):
+            return verify_file(project, place.relative_to(root).as_posix())
+    listed = ", ".join(known) or "none"
+    raise ProvenanceError(f"{target}: is no study with results (here: {listed}) and no file of the project")
+
+
+def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict:
+    """Verify the results of one study."""
+    chain = study_chain(project, study)
+    findings: list[Finding] = []
+    not_proven: list[str] = []
+    cells = _cells(project, study, findings)
+    report = _report(project, study, findings)
+    starts = [chain.receipts[cell.receipt] for cell in cells if cell.receipt in chain.receipts]
+    used = chain.closure([*([report] if report else []), *starts])
+    everything = [*chain.receipts.values(), *([report] if report else [])]
+
+    findings += check_names(chain)
+    findings += check_cells(project, chain, cells)
+    findings += check_links(chain, everything)
+    findings += check_roots(project, everything)
+    findings += check_reachable(chain, used)
+    findings += check_evidence(project, study, list(chain.receipts.values()))
+    if report is not None:
+        findings += check_report(project, study, report)
+    findings += _check_state(project, study, everything, not_proven)
+    findings += check_committed(project, study)
+    checked = {"cells": len(cells), "receipts": len(everything)}
+    if deep:
+        findings += deeply.check_artefacts(project, list(chain.receipts.values()), checked)
+        findings += deeply.check_videos(project, study, chain.receipts.values(), checked, not_proven)
+    return _verdict(study, deep, checked, findings, not_proven, everything)
+
+
+def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
+    """Verify the receipts in the work tree, where no study has results yet."""
+    chain = work_chain(project)
+    receipts = list(chain.receipts.values())
+    if not receipts and not chain.damaged:
+        raise ProvenanceError("results/: no results and no receipts here, must be there to be verified: `dvc repro`")
+    not_proven = ["any number: no study has results yet; `dvc repro` or `gsf report` writes them"]
+    checked = {"receipts": len(receipts)}
+    findings = [*check_names(chain), *check_links(chain, receipts), *check_roots(project, receipts)]
+    findings += _check_state(project, "", receipts, not_proven)
+    if deep:
+        findings += deeply.check_artefacts(project, receipts, checked)
+        findings += deeply.check_videos(project, "", receipts, checked, not_proven)
+    return _verdict("work tree", deep, checked, findings, not_proven, receipts)
+
+
+def verify_file(project: Project, name: str) -> Verdict:
+    """Verify one file, by its path in the project: its bytes against its receipt, and what a shard holds."""
+    path = project.root / name
+    chain = whole_chain(project)
+    known = [digest for digest, paths in chain.paths.items() if name in paths]
+    if known or name in chain.damaged:
+        findings = [item for item in check_names(chain) if name in item.what or name == item.link]
+        findings += check_links(chain, [chain.receipts[digest] for digest in known])
+        return _verdict(name, True, {"receipts": 1}, findings, [], [])
+    writers = chain.writers(name)
+    if not writers:
+        raise ProvenanceError(f"{name}: no receipt here lists this file, must be what a stage wrote")
+    found = sha256_file(path)
+    receipt = next((item for item in writers if item.outputs[name] == found), writers[0])
+    findings = []
+    if receipt.outputs[name] != found:
+        what = f"has sha256 {found[:12]}, {receipt.stage} wrote {receipt.outputs[name][:12]}"
+        findings.append(Finding("broken", name, what, "`dvc checkout` restores it, `dvc repro` makes it anew"))
+    if name.endswith(".lmdb"):
+        findings += deeply.check_shard_file(path, name, receipt, intact=receipt.outputs[name] == found)
+    beyond = f"the rest of the chain: only this file was read, against receipt {receipt.digest[:12]} of {receipt.stage}"
+    return _verdict(name, True, {"files": 1}, findings, [beyond], [])
+
+
+def _check_state(
+    project: Project, study: str, receipts: Sequence[Receipt], not_proven: list[str]
+) -> list[Finding]:
+    """Parameters, code, environment and dvc.lock against the receipts."""
+    missing: list[str] = []
+    findings = [
+        *check_params(project, receipts),
+        *check_plan(project, study, receipts),
+        *check_code(receipts),
+        *check_environment(project, receipts),
+        *check_lock(project, study, receipts, missing),
+    ]
+    if missing:
+        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")
+    if study and not is_active(project, study):
+        not_proven.append(f"that params/plan.yaml is the one of {study}: another study is active (`gsf study {study}`)")
+    return findings
+
+
+def _verdict(
+    name: str,
+    deep: bool,
+    checked: dict[str, int],
+    findings: Sequence[Finding],
+    not_proven: Sequence[str],
+    receipts: Sequence[Receipt],
+) -> Verdict:
+    lines = list(not_proven)
+    absent = sum(finding.kind == "absent" for finding in findings)
+    outside = sum(not path.startswith("results/") for receipt in receipts for path in receipt.outputs)
+    if not deep:
+        lines.insert(0, f"the bytes of {outside} artefacts in data/ and runs/, and of the videos: `--deep` reads them")
+    elif absent:
+        lines.insert(0, f"what is absent: {absent} links")
+    return Verdict(name, deep, checked, tuple(dict.fromkeys(findings)), (*lines, *_ALWAYS))
+
+
+def _known_studies(project: Project) -> list[str]:
+    """Studies with a results folder, also where its table is gone."""
+    folder = project.root / "results"
+    left = [path.name for path in folder.iterdir() if (path / "receipts").is_dir()] if folder.is_dir() else []
+    return sorted({*studies(project), *left})
+
+
+def _cells(project: Project, study: str, findings: list[Finding]) -> list[Cell]:
+    try:
+        cells = read_cells(project, study)
+    except ProvenanceError as error:
+        link = f"results/{study}/results.json"
+        findings.append(Finding("broken", link, str(error).removeprefix(f"{link}: "), "restore it from git"))
+        return []
+    if not cells:
+        findings.append(Finding("broken", f"results/{study}/results.json", "has no cells", "run `gsf report` again"))
+    return cells
+
+
+def _report(project: Project, study: str, findings: list[Finding]) -> Receipt | None:
+    """The receipt of the report; it is not kept under its digest, dvc.lock and git have it."""
+    chain = Chain()
+    receipt = chain.add(project, project.results(study) / REPORT_RECEIPT)
+    for path, why in chain.damaged.items():
+        findings.append(Finding("broken", path, why.removeprefix(f"{path}: "), "restore it from git"))
+    return receipt

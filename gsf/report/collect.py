@@ -1,0 +1,178 @@
+"""What a results table is made from: the evaluations of the active plan, each checked against its receipt."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from gsf.errors import EvaluationError
+from gsf.params.base import load
+from gsf.params.study import Plan, PlannedTraining
+from gsf.project import Project
+from gsf.provenance.receipt import Input, Receipt, linked_inputs, read_receipt, root_input
+from gsf.store.tables import read_table
+
+# Metrics that become cells, in the order of the table, and how people read them.
+METRICS = {
+    "pair_accuracy": "within pairs",
+    "top1": "top-1",
+    "top5": "top-5",
+    "mean_class": "mean per class",
+}
+CURVE_COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1")
+# State of batch normalisation: in the file, but nothing that training fits.
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One planned evaluation: its metrics, the confusion of its videos, and its receipt."""
+
+    training: PlannedTraining
+    protocol: str
+    metrics: Mapping[str, Any]
+    confusion: tuple[tuple[str, str], ...]  # actual, predicted; one a video
+    receipt: Receipt
+
+    @property
+    def benchmark(self) -> str:
+        return self.training.benchmark
+
+    def n(self, metric: str) -> int:
+        """How many videos the metric speaks of."""
+        return int(self.metrics["pair_n" if metric == "pair_accuracy" else "n"])
+
+
+@dataclass(frozen=True)
+class Training:
+    """One planned training: its curves by column (NaN where an epoch has no value) and its size."""
+
+    training: PlannedTraining
+    curves: Mapping[str, tuple[float, ...]]
+    kept_epoch: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a report shows, and the inputs of its receipt."""
+
+    plan: Plan
+    evaluations: tuple[Evaluation, ...]
+    trainings: tuple[Training, ...]
+    manifests: Mapping[str, Mapping[str, Any]]  # manifest.json by benchmark
+    inputs: tuple[Input, ...]
+
+    def training(self, run: str) -> Training:
+        return next(item for item in self.trainings if item.training.run == run)
+
+
+def collect(project: Project, study: str) -> Material:
+    """Read the active plan and all that it names; an error where a file is absent or not what its receipt says."""
+    plan = load(Plan, project.plan_file)
+    if plan.study != study:
+        raise EvaluationError(f"params/plan.yaml: study is {plan.study!r}, must be {study!r}; run `gsf study {study}`")
+    runs = {item.run: item for item in plan.experiments.values()}
+    if not plan.evaluations:
+        raise EvaluationError("params/plan.yaml: evaluations is empty, must name at least one")
+    inputs = [root_input(project, project.plan_file)]
+    evaluations = []
+    for item in plan.evaluations.values():
+        if item.run not in runs:
+            known = ", ".join(sorted(runs))
+            raise EvaluationError(f"params/plan.yaml: evaluations has the run {item.run!r}, must be one of {known}")
+        inputs += _evaluation_inputs(project, study, item.run, item.protocol)
+        evaluations.append(_evaluation(project, study, runs[item.run], item.protocol))
+    trainings = []
+    for run in runs.values():
+        files = [project.checkpoint(study, run.run), project.curves(study, run.run)]
+        files.append(project.training_summary(study, run.run))
+        inputs += linked_inputs(project, project.train_receipt(study, run.run), files)
+        trainings.append(_training(project, study, run))
+    manifests = {}
+    for benchmark in sorted({run.benchmark for run in runs.values()}):
+        inputs += _benchmark_inputs(project, benchmark)
+        manifests[benchmark] = _json(project.manifest_info(benchmark))
+    return Material(plan, tuple(evaluations), tuple(trainings), manifests, tuple(inputs))
+
+
+def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
+    """The files that a reader of the results may want to compute with, by their place below `evidence/`."""
+    files = {}
+    for item in plan.evaluations.values():
+        folder = f"{item.run}/{item.protocol}"
+        for path in (
+            project.metrics(plan.study, item.run, item.protocol),
+            project.scores(plan.study, item.run, item.protocol),
+        ):
+            files[f"{folder}/{path.name}"] = path
+    for benchmark in sorted({item.benchmark for item in plan.experiments.values()}):
+        for path in (project.inventory(benchmark), project.manifest(benchmark), project.manifest_info(benchmark)):
+            files[f"{benchmark}/{path.name}"] = path
+    return files
+
+
+def _evaluation_inputs(project: Project, study: str, run: str, protocol: str) -> list[Input]:
+    place = (study, run, protocol)
+    files = [project.metrics(*place), project.scores(*place), project.confusion(*place)]
+    return linked_inputs(project, project.evaluate_receipt(*place), files)
+
+
+def _benchmark_inputs(project: Project, benchmark: str) -> list[Input]:
+    manifest = [project.manifest(benchmark), project.manifest_info(benchmark)]
+    return [
+        *linked_inputs(project, project.inventory_receipt(benchmark), [project.inventory(benchmark)]),
+        *linked_inputs(project, project.manifest_receipt(benchmark), manifest),
+    ]
+
+
+def _evaluation(project: Project, study: str, training: PlannedTraining, protocol: str) -> Evaluation:
+    path = project.metrics(study, training.run, protocol)
+    metrics = _json(path)
+    missing = sorted({"n", "top1", "top5", "mean_class"} - metrics.keys())
+    if missing:
+        raise EvaluationError(f"{project.relative(path)}: lacks {', '.join(missing)}, must be complete; evaluate again")
+    rows = read_table(project.confusion(study, training.run, protocol), ("actual", "predicted"))
+    return Evaluation(
+        training=training,
+        protocol=protocol,
+        metrics=metrics,
+        confusion=tuple((row["actual"], row["predicted"]) for row in rows),
+        receipt=read_receipt(project.evaluate_receipt(study, training.run, protocol)),
+    )
+
+
+def _training(project: Project, study: str, training: PlannedTraining) -> Training:
+    rows = read_table(project.curves(study, training.run), CURVE_COLUMNS)
+    return Training(
+        training=training,
+        curves={name: tuple(float(row[name]) if row[name] else math.nan for row in rows) for name in CURVE_COLUMNS},
+        kept_epoch=int(_json(project.training_summary(study, training.run))["kept_epoch"]),
+        parameters=_parameters(project.checkpoint(study, training.run)),
+    )
+
+
+def _parameters(checkpoint: Path) -> int:
+    """Numbers that training fits, from the checkpoint's header alone."""
+    try:
+        with safe_open(checkpoint, framework="numpy") as file:
+            names = [name for name in file.keys() if not name.endswith(_BUFFERS)]  # noqa: SIM118  (not a mapping)
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+    except SafetensorError as error:
+        raise EvaluationError(f"{checkpoint}: cannot be read ({error}), must be a safetensors file") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise EvaluationError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise EvaluationError(f"{path}: holds {type(value).__name__}, must be a mapping")
+    return value

@@ -1,0 +1,175 @@
+"""The results as cells and as Markdown tables."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gsf.report.collect import METRICS, Evaluation, Material
+
+
+def cells(material: Material) -> list[dict[str, Any]]:
+    """One record a number, in the order of the plan; `experiment` is the run: an experiment and its seed."""
+    return [
+        {
+            "benchmark": item.benchmark,
+            "experiment": item.training.run,
+            "protocol": item.protocol,
+            "metric": metric,
+            "value": item.metrics[metric],
+            "n": item.n(metric),
+            "receipt": item.receipt.digest,
+        }
+        for item in material.evaluations
+        for metric in METRICS
+        if metric in item.metrics
+    ]
+
+
+def cell_name(cell: Mapping[str, Any]) -> str:
+    """The name by which `gsf trace` finds a cell."""
+    return "/".join(str(cell[key]) for key in ("benchmark", "experiment", "protocol", "metric"))
+
+
+def results_tables(material: Material) -> str:
+    """One table a benchmark and protocol: a row an experiment, accuracies in percent."""
+    parts = []
+    for (benchmark, protocol), items in _grouped(material.evaluations).items():
+        parts.append(f"**{benchmark}, {protocol}** (accuracies in %)\n\n{_table(material, items)}")
+    return "\n\n".join(parts)
+
+
+def study_page(material: Material, *, left_out: Sequence[str], limit: int) -> str:
+    """README.md of a study's results."""
+    study, first = material.plan.study, cells(material)[0]
+    return "\n".join(
+        [
+            f"# Results of the study `{study}`",
+            "",
+            f"Written by `gsf report {study}`, the last stage of the pipeline; do not edit.",
+            "",
+            results_tables(material),
+            "",
+            *_notes(material),
+            "",
+            "![Training loss and validation accuracy of every run](curves.png)",
+            "",
+            "![Confusion of the classes, one panel a run](confusion.png)",
+            "",
+            "## Videos",
+            "",
+            *_videos(material.manifests),
+            "",
+            "## From a number to the videos",
+            "",
+            "Every number is a cell of [results.json](results.json), named benchmark/run/protocol/metric, and holds",
+            "the digest of the receipt that proves it. The receipts behind it, down to the bytes of the videos, lie in",
+            "[receipts/](receipts).",
+            "",
+            "```",
+            f"gsf trace {cell_name(first)}",
+            f"gsf verify {study}",
+            "```",
+            "",
+            *_evidence(left_out, limit),
+            "",
+        ]
+    )
+
+
+def index_page(tables: Mapping[str, str]) -> str:
+    """README.md of `results/`: each study with the tables of its own page."""
+    lines = ["# Results", "", "One folder a study, written by `gsf report`; `gsf study NAME` makes a study active."]
+    for study in sorted(tables):
+        lines += ["", f"## [{study}]({study}/README.md)", "", tables[study]]
+    return "\n".join(lines) + "\n"
+
+
+def page_tables(page: str) -> str:
+    """The tables of a study's page, as `study_page` wrote them; empty for another page."""
+    lines = page.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("**")), None)
+    if start is None:
+        return ""
+    shown = (line.startswith(("**", "|")) or not line for line in lines[start:])
+    end = next((start + i for i, line in enumerate(shown) if not line), len(lines))
+    return "\n".join(lines[start:end]).rstrip()
+
+
+def _grouped(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], list[Evaluation]]:
+    groups: dict[tuple[str, str], list[Evaluation]] = {}
+    for item in evaluations:
+        groups.setdefault((item.benchmark, item.protocol), []).append(item)
+    return groups
+
+
+def _table(material: Material, items: Sequence[Evaluation]) -> str:
+    metrics = [metric for metric in METRICS if any(metric in item.metrics for item in items)]
+    rows: dict[str, list[Evaluation]] = {}
+    for item in items:
+        rows.setdefault(item.training.experiment, []).append(item)
+    several = any(len(row) > 1 for row in rows.values())
+    header = ["experiment", *(METRICS[metric] for metric in metrics), "videos", "parameters"]
+    header += ["seeds"] if several else []
+    lines = [_line(header), _line(["---", *["---:"] * (len(header) - 1)])]
+    for experiment, row in rows.items():
+        values = [_percent([item.metrics[metric] for item in row if metric in item.metrics]) for metric in metrics]
+        size = f"{material.training(row[0].training.run).parameters:,}"
+        seeds = [str(len(row))] if several else []
+        lines.append(_line([experiment, *values, str(row[0].metrics["n"]), size, *seeds]))
+    return "\n".join(lines)
+
+
+def _line(values: Sequence[str]) -> str:
+    return f"| {' | '.join(values)} |"
+
+
+def _percent(values: Sequence[float]) -> str:
+    """A value, or the mean and the sample deviation over seeds."""
+    if not values:
+        return ""
+    mean = f"{100 * statistics.fmean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {100 * statistics.stdev(values):.1f}"
+
+
+def _notes(material: Material) -> Iterator[str]:
+    if any("pair_accuracy" in item.metrics for item in material.evaluations):
+        yield "*Within pairs*: whether the true class scores higher than its reversal in time; chance is 50 %."
+    yield "*Mean per class*: mean of the classes' recalls. At equal scores the class with the lower index ranks first."
+    smallest = min(item.metrics["n"] for item in material.evaluations)
+    margin = 100 * 1.96 * math.sqrt(0.25 / smallest)
+    yield f"Of {smallest} videos, chance alone moves an accuracy by up to ±{margin:.1f} points (95 %, binomial)."
+    if len({item.seed for item in material.plan.experiments.values()}) > 1:
+        yield "Over several seeds: mean ± sample standard deviation."
+
+
+def _videos(manifests: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    yield _line(["benchmark", "classes", "train", "val", "test", "excluded", "without label"])
+    yield _line(["---", *["---:"] * 6])
+    for benchmark, manifest in manifests.items():
+        counts = [str(manifest["counts"].get(split, 0)) for split in ("train", "val", "test")]
+        others = [str(manifest["excluded_count"]), str(manifest["unlabelled"])]
+        yield _line([benchmark, str(len(manifest["classes"])), *counts, *others])
+    yield ""
+    excluded = [(benchmark, row) for benchmark, manifest in manifests.items() for row in manifest["excluded"]]
+    if not excluded:
+        yield "No video was excluded."
+        return
+    yield "Excluded because they cannot be read, and counted in no accuracy:"
+    yield ""
+    for benchmark, row in excluded[:50]:
+        yield f"* {benchmark}, {row['split']}: `{row['id']}`: {' '.join(row['reason'].split())}"
+    if len(excluded) > 50:
+        yield f"* and {len(excluded) - 50} more, in the benchmark's `manifest.json`"
+
+
+def _evidence(left_out: Sequence[str], limit: int) -> Iterator[str]:
+    yield "[evidence/](evidence) holds metrics, scores (the logits of every view, by video), inventories and manifests,"
+    yield "so that every metric can be computed again from here."
+    if left_out:
+        yield ""
+        yield f"Not there, because they exceed {limit:,} bytes (`dvc pull` fetches them):"
+        yield ""
+        yield from (f"* `{name}`" for name in left_out)

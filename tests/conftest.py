@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gsf.project import Project
+from tests.small_project import make_data
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project with its data; read only: take `small_project` to change it."""
+    return make_data(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def small_project(small_data: Project, tmp_path: Path) -> Callable[[], Project]:
+    """Makes copies of the small project."""
+    copies = iter(range(100))
+
+    def copy() -> Project:
+        root = tmp_path / f"project{next(copies)}"
+        shutil.copytree(small_data.root, root)
+        return Project(root)
+
+    return copy

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gsf.data.lists import read_manifest
+from gsf.errors import EvaluationError, ProvenanceError
+from gsf.evaluate import predict as predict_module
+from gsf.evaluate.metrics import compute_metrics
+from gsf.evaluate.predict import Partial, predict
+from gsf.evaluate.scores import read_scores
+from gsf.evaluate.stage import run
+from gsf.params.base import load
+from gsf.params.model import Model
+from gsf.params.protocol import Protocol
+from gsf.project import Project
+from gsf.provenance.receipt import Receipt, StageResult, read_receipt, seal
+from gsf.store.tables import read_table
+from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
+from gsf.train.device import deterministic
+
+MakeProject = Callable[[], Project]
+PLACE = ("s", "gsf-s0", "2x2x3")
+
+
+def write_training(project: Project, *, classes: list[str] | None = None) -> None:
+    """An untrained checkpoint with its receipt, at the place of a training."""
+    model = load(Model, project.params_file("models", "gsf"))
+    names = classes or list(read_manifest(project, "arrow").classes)
+    torch.manual_seed(0)
+    network = build_model(model, num_classes=len(names))
+    path = project.checkpoint("s", "gsf-s0")
+    write_checkpoint(path, network.state_dict(), CheckpointInfo(model=model, classes=names, epoch=1, seed=0))
+    command = ["gsf", "train", "arrow"]
+    seal(
+        project,
+        StageResult("train@s-gsf-s0", command, {}, inputs=[], outputs=[path], entry="gsf.errors"),
+        project.train_receipt("s", "gsf-s0"),
+    )
+
+
+def evaluate(project: Project, *, protocol: str = "2x2x3", workers: int = 0) -> Receipt:
+    return run(
+        project,
+        benchmark="arrow",
+        study="s",
+        run="gsf-s0",
+        protocol=protocol,
+        threads=1,
+        workers=workers,
+        device="cpu",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with deterministic(threads=1):
+        yield
+
+
+@pytest.fixture
+def project(small_project: MakeProject) -> Project:
+    made = small_project()
+    write_training(made)
+    return made
+
+
+def test_scores_hold_every_test_video_once_in_manifest_order(project: Project) -> None:
+    receipt = evaluate(project)
+    scores, manifest = read_scores(project.scores(*PLACE)), read_manifest(project, "arrow")
+    expected = [video for video, split in zip(manifest.ids, manifest.splits, strict=True) if split == "test"]
+    assert list(scores.ids) == expected
+    assert scores.logits.shape == (len(expected), 6, len(manifest.classes))
+    assert receipt.facts["n"] == len(expected)
+    metrics = json.loads(project.metrics(*PLACE).read_bytes())
+    assert metrics == compute_metrics(scores, reversal_pairs=manifest.reversal_pairs, excluded=0)
+    rows = read_table(project.confusion(*PLACE), ("actual", "predicted"))
+    assert [row["actual"] for row in rows] == [scores.classes[label] for label in scores.labels]
+
+
+def test_the_receipt_links_to_manifest_shards_and_checkpoint(project: Project) -> None:
+    receipt = evaluate(project)
+    by_path = {item.path: item.receipt for item in receipt.inputs}
+    checkpoint = project.relative(project.checkpoint("s", "gsf-s0"))
+    assert by_path[checkpoint] == read_receipt(project.train_receipt("s", "gsf-s0")).digest
+    assert by_path["data/arrow/manifest.csv"] == read_receipt(project.manifest_receipt("arrow")).digest
+    assert by_path["data/arrow/shards/01.lmdb"] == read_receipt(project.extract_receipt("arrow", "01")).digest
+    assert receipt.stage == "evaluate@s-gsf-s0-2x2x3"
+    assert receipt.content["command"] == (
+        "gsf evaluate arrow --study s --run gsf-s0 --protocol 2x2x3 --threads 1"
+    )
+
+
+def test_workers_and_a_second_run_change_no_byte(project: Project, small_project: MakeProject) -> None:
+    other = small_project()
+    write_training(other)
+    first = evaluate(project)
+    assert evaluate(project).digest == first.digest
+    assert evaluate(other, workers=2).digest == first.digest
+
+
+def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = evaluate(project)
+    seen: list[int] = []
+    forward = predict_module._forward
+
+    def counted(*args: object, **options: object) -> object:
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return forward(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(predict_module, "_forward", counted)
+    monkeypatch.setattr(predict_module, "SAVE_EVERY", 1)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(project)
+    assert evaluate(project).digest == straight.digest
+    groups = -(-len(read_scores(project.scores(*PLACE)).ids) // 5)  # 5 videos of 6 views a forward pass of 32
+    assert len(seen) == 1 + groups  # the finished group was not computed again
+    assert not project.work("evaluate", *PLACE, "partial.safetensors").exists()
+
+
+class _Noise(torch.utils.data.Dataset[tuple[torch.Tensor, int, int]]):
+    """Random videos; `shift` makes the indices lie."""
+
+    def __init__(self, *, shift: int = 0) -> None:
+        self.shift = shift
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, int]:
+        generator = torch.Generator().manual_seed(index)
+        views = torch.randint(0, 256, (3, 2, 3, 32, 32), dtype=torch.uint8, generator=generator)
+        return views, 0, index + self.shift
+
+
+def _predict(model: Model, videos: _Noise, *, batch_size: int = 6, partial: Partial | None = None) -> np.ndarray:
+    torch.manual_seed(0)
+    return predict(
+        build_model(model, num_classes=4),
+        videos,
+        num_videos=5,
+        views=3,
+        num_classes=4,
+        batch_size=batch_size,
+        device=torch.device("cpu"),
+        workers=0,
+        partial=partial,
+    )
+
+
+def test_no_forward_pass_exceeds_the_batch_size_and_its_size_hardly_matters(small_data: Project) -> None:
+    model = load(Model, small_data.params_file("models", "gsf"))
+    np.testing.assert_allclose(
+        _predict(model, _Noise(), batch_size=2), _predict(model, _Noise(), batch_size=15), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_videos_out_of_order_are_an_error(small_data: Project) -> None:
+    model = load(Model, small_data.params_file("models", "gsf"))
+    with pytest.raises(EvaluationError, match="in order"):
+        _predict(model, _Noise(shift=1))
+
+
+def test_partial_scores_of_another_key_or_damaged_ones_do_not_count(small_data: Project, tmp_path: Path) -> None:
+    model = load(Model, small_data.params_file("models", "gsf"))
+    expected = _predict(model, _Noise())
+    path = tmp_path / "partial.safetensors"
+    Partial(path, "other").write(np.full((4, 3, 4), 7, dtype=np.float32))
+    np.testing.assert_array_equal(_predict(model, _Noise(), partial=Partial(path, "mine")), expected)
+    path.write_bytes(b"nothing")
+    np.testing.assert_array_equal(_predict(model, _Noise(), partial=Partial(path, "mine")), expected)
+    Partial(path, "mine").write(np.full((4, 3, 4), 7, dtype=np.float32))
+    assert (_predict(model, _Noise(), partial=Partial(path, "mine"))[:4] == 7).all()
+
+
+def test_a_protocol_of_other_frames_is_an_error_with_the_rule(project: Project) -> None:
+    protocol = "name: 4x1x1\nframes: 4\nclips: 1\ncrops: 1\n"
+    project.params_file("protocols", "4x1x1").write_text(protocol, encoding="utf-8")
+    with pytest.raises(EvaluationError, match="frames is 4, must be the num_segments of the model, 2"):
+        evaluate(project, protocol="4x1x1")
+
+
+def test_a_checkpoint_of_other_classes_is_an_error(project: Project) -> None:
+    write_training(project, classes=["a", "b"])
+    with pytest.raises(EvaluationError, match="other classes than the manifest's"):
+        evaluate(project)
+
+
+def test_an_empty_test_split_is_an_error(project: Project) -> None:
+    path, receipt = project.manifest("arrow"), read_receipt(project.manifest_receipt("arrow"))
+    path.write_text("".join(line for line in path.open() if ",test," not in line))
+    outputs = [project.root / name for name in receipt.outputs]
+    content = receipt.content
+    result = StageResult(receipt.stage, content["command"].split(), {}, receipt.inputs, outputs, entry="gsf.errors")
+    seal(project, result, project.manifest_receipt("arrow"))
+    with pytest.raises(EvaluationError, match="no video in the split 'test'"):
+        evaluate(project)
+
+
+def test_a_checkpoint_that_is_not_its_receipts_is_an_error(project: Project) -> None:
+    path = project.checkpoint("s", "gsf-s0")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ProvenanceError, match=r"checkpoint\.safetensors: sha256 is"):
+        evaluate(project)
+
+
+def test_every_shipped_protocol_is_valid_and_named_by_its_numbers() -> None:
+    files = sorted((Path(__file__).parents[2] / "params" / "protocols").glob("*.yaml"))
+    assert files
+    for path in files:
+        protocol = load(Protocol, path)
+        dense = "-dense" if protocol.sampling == "dense" else ""
+        assert protocol.name == path.stem == f"{protocol.frames}x{protocol.clips}x{protocol.crops}{dense}"
