@@ -19,7 +19,7 @@ from gsf.params.base import load
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.code import code_digests
-from gsf.provenance.environment import tool_versions
+from gsf.provenance.environment import package_versions
 from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, seal
@@ -156,7 +156,7 @@ def _key(inputs: list[Input], used: dict[str, Any], *, threads: int, device: tor
                 "threads": threads,
                 "device": _device_name(device),
                 "code": code_digests(ENTRY),
-                "tools": tool_versions(TOOLS),
+                "tools": package_versions(TOOLS),
             }
         )
     )

@@ -17,7 +17,7 @@ from typing import Any
 from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.code import code_digests
-from gsf.provenance.environment import tool_versions
+from gsf.provenance.environment import package_versions
 from gsf.provenance.hashing import HashCache, canonical_json, sha256_bytes, sha256_file, write_atomically
 
 FORMAT = 1
@@ -70,7 +70,8 @@ class StageResult:
     inputs: Sequence[Input]
     outputs: Sequence[Path]
     entry: str  # module of the stage function, whose imports are the code of the stage
-    tools: Sequence[str] = ()  # of `environment.tool_versions`
+    tools: Sequence[str] = ()  # Python packages whose versions matter
+    programs: Mapping[str, str] = field(default_factory=dict)  # build lines of programs: {"ffmpeg": "ffmpeg version ..."}
     seed: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)  # counts, digests of contents, the device
 
@@ -94,7 +95,7 @@ def seal(project: Project, result: StageResult, receipt_path: Path) -> Receipt:
         ],
         "outputs": {project.relative(path): hashes.sha256(path) for path in sorted(result.outputs)},
         "code": code_digests(result.entry),
-        "tools": tool_versions(result.tools),
+        "tools": package_versions(result.tools) | dict(result.programs),
         "environment": sha256_file(project.root / "requirements.lock"),
         "seed": result.seed,
         "facts": dict(result.facts),

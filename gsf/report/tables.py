@@ -146,11 +146,11 @@ def _notes(material: Material) -> Iterator[str]:
 
 
 def _videos(manifests: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield _line(["benchmark", "classes", "train", "val", "test", "excluded", "without label"])
-    yield _line(["---", *["---:"] * 6])
+    yield _line(["benchmark", "classes", "train", "val", "test", "excluded"])
+    yield _line(["---", *["---:"] * 5])
     for benchmark, manifest in manifests.items():
         counts = [str(manifest["counts"].get(split, 0)) for split in ("train", "val", "test")]
-        others = [str(manifest["excluded_count"]), str(manifest["unlabelled"])]
+        others = [str(manifest["excluded_count"])]
         yield _line([benchmark, str(len(manifest["classes"])), *counts, *others])
     yield ""
     excluded = [(benchmark, row) for benchmark, manifest in manifests.items() for row in manifest["excluded"]]

@@ -84,7 +84,8 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
             inputs=inputs,
             outputs=[target, table],
             entry=ENTRY,
-            tools=["ffmpeg", "lmdb", "av"],
+            tools=["lmdb", "av"],
+            programs={"ffmpeg": build_line()},
             facts={
                 "videos": len(usable),
                 "frames": sum(int(row[1]) for row in usable),

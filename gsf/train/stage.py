@@ -10,7 +10,7 @@ import torch
 
 from gsf.data.clips import TrainingClips, ValidationClips, Videos
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
-from gsf.data.manifest import read_manifest
+from gsf.data.lists import read_manifest
 from gsf.errors import TrainError
 from gsf.params.base import load
 from gsf.params.flat import flatten

@@ -21,7 +21,7 @@ from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Receipt, StageResult, seal
 from gsf.store.tables import write_table
 from gsf.video.arrow import CLASSES, clip_frames
-from gsf.video.ffmpeg import encode_h264
+from gsf.video.ffmpeg import build_line, encode_h264
 
 ENTRY = "gsf.video.render"
 _QP = 20  # constant quantiser: every frame alike
@@ -64,7 +64,8 @@ def run(project: Project, benchmark: str) -> Receipt:
             inputs=[],
             outputs=[annotations],
             entry=ENTRY,
-            tools=["ffmpeg", "numpy"],
+            tools=["numpy"],
+            programs={"ffmpeg": build_line()},
             seed=params.render.seed,
             facts={"videos": len(rows), "bytes": sum(size for *_, size in rows)},
         ),

@@ -107,7 +107,6 @@ def _make_benchmark(project: Project) -> None:
         "videos": 120 + VIDEOS,
         "excluded_count": 1,
         "excluded": [EXCLUDED],
-        "unlabelled": 3,
     }
     write_atomically(project.manifest("arrow"), b"id,split,label,class_index,shard,frames\n")
     write_atomically(project.manifest_info("arrow"), json.dumps(info).encode())
