@@ -55,7 +55,9 @@ Verbs = argparse._SubParsersAction  # the type has no public name
 def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     init = verbs.add_parser("init", help="a benchmark of your own videos")
     init.add_argument("name", help="name of the benchmark")
-    init.add_argument("videos", type=Path, help="folder of class folders, folder with labels.csv, or CSV path,label[,split]")
+    init.add_argument(
+        "videos", type=Path, help="folder of class folders, folder with labels.csv, or CSV path,label[,split]"
+    )
     init.add_argument("--labels", type=Path, help="CSV path,label[,split], paths relative to VIDEOS")
     init.add_argument("--flip", choices=["swap", "forbid", "free"], help="what a horizontal flip does to the classes")
     init.add_argument("--flip-pair", action="append", default=[], metavar="A,B", help="classes that a flip swaps")

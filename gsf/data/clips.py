@@ -150,7 +150,7 @@ class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
         sample = dense if protocol.sampling == "dense" else multi_clip
         wanted = sample(split.frames[index], protocol.frames, clips=protocol.clips)  # (clips, T)
         frames = resize_short_side(self._videos.decode(index, wanted.ravel().tolist()), self._short_side)
-        clips = frames.unflatten(0, tuple(wanted.shape))  # (clips, T, 3, H, W)
+        clips = frames.view(*wanted.shape, *frames.shape[1:])  # (clips, T, 3, H, W)
         views = torch.stack(crops(clips, size=self._size, count=protocol.crops), dim=1)  # (clips, crops, T, 3, s, s)
         return views.flatten(0, 1), split.labels[index], index
 

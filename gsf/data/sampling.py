@@ -15,7 +15,8 @@ DENSE_WINDOW = 64  # frames
 
 def segment_centres(num_frames: int, num_segments: int) -> Indices:
     """The frame in the middle of each segment, `int(tick / 2 + tick * i)`: `(T,)`."""
-    return multi_clip(num_frames, num_segments, clips=1)[0]
+    centres: Indices = multi_clip(num_frames, num_segments, clips=1)[0]
+    return centres
 
 
 def segment_random(num_frames: int, num_segments: int, *, generator: np.random.Generator) -> Indices:

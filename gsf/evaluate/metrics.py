@@ -28,9 +28,7 @@ def video_scores(scores: Scores) -> Floats:
     return averaged
 
 
-def compute_metrics(
-    scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], excluded: int
-) -> dict[str, Any]:
+def compute_metrics(scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], excluded: int) -> dict[str, Any]:
     """Accuracies as fractions 0..1.
 
     Args:

@@ -133,9 +133,7 @@ def _check(
         )
 
 
-def _write_outputs(
-    project: Project, study: str, run: str, protocol: str, scores: Scores, manifest: Manifest
-) -> None:
+def _write_outputs(project: Project, study: str, run: str, protocol: str, scores: Scores, manifest: Manifest) -> None:
     metrics = compute_metrics(
         scores,
         reversal_pairs=manifest.reversal_pairs,

@@ -1,1 +1,4 @@
-"""The schema of `params/`, one module a kind of file; import the module you need, so that a stage depends on it alone."""
+"""The schema of `params/`, one module a kind of file.
+
+Import the module you need, so that a stage depends on it alone.
+"""

@@ -28,7 +28,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise ParamsError(f"{self.name}: {key} is given twice (line {key_node.start_mark.line + 1}), must be once")
+                raise ParamsError(
+                    f"{self.name}: {key} is given twice (line {key_node.start_mark.line + 1}), must be once"
+                )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 

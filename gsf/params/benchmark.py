@@ -25,8 +25,8 @@ class Labels(Strict):
     """What a horizontal flip, or time run backwards, does to the classes."""
 
     flip: Literal["swap", "forbid", "free"]  # swap the pairs below, never flip, or flip without harm
-    flip_pairs: list[Pair] = []
-    reversal_pairs: list[Pair] = []  # for `pair_accuracy`
+    flip_pairs: list[Pair] = Field(default_factory=list)
+    reversal_pairs: list[Pair] = Field(default_factory=list)  # for `pair_accuracy`
 
     @model_validator(mode="after")
     def _consistent(self) -> Labels:

@@ -45,7 +45,9 @@ class Recipe(Strict):
     schedule: Literal["cosine", "constant"] = "cosine"  # after the warm-up, per step
     clip_norm: float | None = Field(default=None, gt=0, strict=False)  # of the gradient, L2
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, strict=False)
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: float32 on a CPU, float16 with scaling on a GPU
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = (
+        "auto"  # auto: float32 on a CPU, float16 with scaling on a GPU
+    )
     select: Literal["best", "last"] = "last"  # epoch whose weights are kept, best by validation top-1
     validate_every: int = Field(default=1, ge=1)  # epochs
     augment: Augment

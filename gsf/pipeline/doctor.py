@@ -15,7 +15,13 @@ def examine() -> tuple[list[str], bool]:
     """Lines of findings, and whether everything that the pipeline needs is there."""
     lines = [f"Python     {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"]
     healthy = True
-    for title, check in (("ffmpeg", _ffmpeg), ("torch", _torch), ("LMDB", _lmdb), ("disk", _disk), ("project", _project)):
+    for title, check in (
+        ("ffmpeg", _ffmpeg),
+        ("torch", _torch),
+        ("LMDB", _lmdb),
+        ("disk", _disk),
+        ("project", _project),
+    ):
         good, text = _guarded(check)
         healthy &= good
         lines.append(f"{title:<10} {text}" if good else f"{title:<10} PROBLEM: {text}")

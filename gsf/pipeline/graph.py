@@ -210,6 +210,7 @@ def _out_templates(project: Project) -> dict[str, tuple[str, ...]]:
     `${item.shard}` becomes `{shard}`, `${study}` becomes `{study}`; a bare `${item}` or `${key}` is what the loop runs
     over, and in this graph the loops that write one run over benchmarks.
     """
+
     def wildcard(match: re.Match[str]) -> str:
         name = match.group(1).rpartition(".")[2]
         return "{" + ("benchmark" if name in ("item", "key") else name) + "}"

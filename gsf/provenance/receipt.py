@@ -71,7 +71,9 @@ class StageResult:
     outputs: Sequence[Path]
     entry: str  # module of the stage function, whose imports are the code of the stage
     tools: Sequence[str] = ()  # Python packages whose versions matter
-    programs: Mapping[str, str] = field(default_factory=dict)  # build lines of programs: {"ffmpeg": "ffmpeg version ..."}
+    programs: Mapping[str, str] = field(
+        default_factory=dict
+    )  # build lines of programs: {"ffmpeg": "ffmpeg version ..."}
     seed: int | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)  # counts, digests of contents, the device
 

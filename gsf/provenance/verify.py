@@ -141,9 +141,7 @@ def verify_file(project: Project, name: str) -> Verdict:
     return _verdict(name, True, {"files": 1}, findings, [beyond], [])
 
 
-def _check_state(
-    project: Project, study: str, receipts: Sequence[Receipt], not_proven: list[str]
-) -> list[Finding]:
+def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_proven: list[str]) -> list[Finding]:
     """Parameters, code, environment and dvc.lock against the receipts."""
     missing: list[str] = []
     findings = [

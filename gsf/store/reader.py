@@ -44,8 +44,18 @@ class Frames(Sequence[bytes]):
 
 
 # LMDB forbids to open a file twice in a process, by whatever name, and an environment must not cross a fork.
-_Place = tuple[int, int, int]  # process, device, inode
+_Place = tuple[int, int]  # device, inode
 _open: dict[_Place, Any] = {}
+
+
+def _close_all() -> None:
+    for environment in _open.values():
+        environment.close()
+    _open.clear()
+
+
+# Without locks, closing touches the child's own mapping and file only: the parent reads on.
+os.register_at_fork(after_in_child=_close_all)
 
 
 class ShardReader:
@@ -103,6 +113,9 @@ class ShardReader:
     def _environment(self) -> Any:
         place = self._place()
         if place not in _open:
+            inherited = [other for other in _open if other[0] != os.getpid()]
+            for other in inherited:  # of the process that this one was forked from
+                _open.pop(other).close()
             _open[place] = lmdb.open(
                 str(self.path), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=8, **ENGINE
             )
@@ -113,7 +126,7 @@ class ShardReader:
             found = self.path.stat()
         except FileNotFoundError:
             raise ShardError(f"{self.path}: no such shard; run its extract stage, or `dvc pull`") from None
-        return os.getpid(), found.st_dev, found.st_ino
+        return found.st_dev, found.st_ino
 
     def _guarded(self) -> _Guard:
         return _Guard(self.path)

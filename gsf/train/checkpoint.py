@@ -59,7 +59,7 @@ def read_checkpoint(path: Path) -> tuple[VideoModel, CheckpointInfo]:
     try:
         with safe_open(path, framework="pt") as file:
             content = json.loads((file.metadata() or {})["gsf"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise TrainError(f"{path}: no such checkpoint; run the train stage, or `dvc pull`") from None
     except (OSError, SafetensorError, KeyError, ValueError) as error:

@@ -20,7 +20,7 @@ from gsf.nn.model import VideoModel
 from gsf.params.recipe import Recipe
 from gsf.train.observer import Observer
 from gsf.train.schedule import learning_rate
-from gsf.train.state import Progress, load_progress, save_progress
+from gsf.train.state import load_progress, save_progress
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -59,17 +59,15 @@ class Trainer:
         self._video_ids = video_ids
         self._seed, self._workers, self._device, self._observer = seed, workers, device, observer
         self._state_path = state_path
-        self._model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._model = model.to(device).to(memory_format=torch.channels_last)
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         o = recipe.optimizer
         self._optimizer = optim.SGD(
             self._model.parameters(), lr=o.lr, momentum=o.momentum, nesterov=o.nesterov, weight_decay=o.weight_decay
         )
         self._precision = choose_precision(recipe, device)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=self._precision == "float16")  # type: ignore[attr-defined]
-        self._progress, self._best = load_progress(
-            state_path, key, model=self._model, optimizer=self._optimizer
-        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self._precision == "float16")
+        self._progress, self._best = load_progress(state_path, key, model=self._model, optimizer=self._optimizer)
         if self._progress.scale:
             self._scaler.load_state_dict(self._progress.scale)
         self._steps_per_epoch = math.ceil(len(train) / recipe.batch_size)
@@ -96,9 +94,7 @@ class Trainer:
             history.append(metrics)
             progress.epochs_done = epoch + 1
             progress.scale = self._scaler.state_dict() or None
-            save_progress(
-                self._state_path, progress, model=self._model, optimizer=self._optimizer, best=self._best
-            )
+            save_progress(self._state_path, progress, model=self._model, optimizer=self._optimizer, best=self._best)
             self._observer.epoch(epoch + 1, metrics)
         weights, kept = dict(self._model.state_dict()), recipe.epochs
         if recipe.select == "best" and self._best is not None:
@@ -174,13 +170,13 @@ class Trainer:
 
     def _loader(self, dataset: TrainingClips | ValidationClips, order: Sequence[object]) -> Iterator[Batch]:
         loader: DataLoader[object] = DataLoader(
-            dataset,  # type: ignore[arg-type]
+            dataset,
             batch_size=self._recipe.batch_size,
-            sampler=order,  # type: ignore[arg-type]
+            sampler=order,
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
         )
-        return iter(loader)  # type: ignore[arg-type]
+        return iter(loader)
 
 
 def choose_precision(recipe: Recipe, device: torch.device) -> Precision:

@@ -45,7 +45,10 @@ def run(
     device: str = "auto",
     observer: Observer | None = None,
 ) -> Receipt:
-    """Train one run of a study and seal its receipt; goes on where an interrupted training of the same inputs stopped."""
+    """Train one run of a study and seal its receipt.
+
+    Goes on where an interrupted training of the same inputs stopped.
+    """
     model_file, recipe_file = project.params_file("models", model), project.params_file("recipes", recipe)
     model_params, recipe_params = load(Model, model_file), load(Recipe, recipe_file)
     observer = observer or NoObserver()
@@ -217,7 +220,7 @@ def _pretrained(project: Project, model: Model) -> tuple[str | Path | None, list
 
 
 def _workers(workers: int | None) -> int:
-    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8; never a matter of results."""
+    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8; results do not differ."""
     if workers is None:
         workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
     return workers

@@ -64,7 +64,7 @@ def load_progress(
             progress = Progress(**json.loads(file.metadata()["gsf"]))
             if progress.key != key:
                 return fresh, None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return fresh, None
     model.load_state_dict(_part(tensors, _MODEL))
@@ -76,7 +76,9 @@ def load_progress(
 
 
 def _momenta(optimizer: optim.Optimizer) -> list[tuple[torch.Tensor, dict[str, Any]]]:
-    return [(parameter, optimizer.state[parameter]) for group in optimizer.param_groups for parameter in group["params"]]
+    return [
+        (parameter, optimizer.state[parameter]) for group in optimizer.param_groups for parameter in group["params"]
+    ]
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
