@@ -220,7 +220,7 @@ def _pretrained(project: Project, model: Model) -> tuple[str | Path | None, list
 
 
 def _workers(workers: int | None) -> int:
-    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8; results do not differ."""
+    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8."""
     if workers is None:
         workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
     return workers
