@@ -50,8 +50,8 @@ def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict
 def check_shard_file(path: Path, name: str, receipt: Receipt, *, intact: bool) -> Iterator[Finding]:
     """The content of one shard: each video's frames, and the digest over all of them.
 
-    A file whose bytes are not the promised ones is read in a process of its own: LMDB trusts its files, and may take the
-    process down with a damaged one.
+    A file whose bytes are not the promised ones is read in a process of its own: LMDB trusts its files, and may take
+    the process down with a damaged one.
     """
     if intact:
         problems, digest = shard_content(path)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -45,10 +46,10 @@ def run(project: Project, benchmark: str) -> Receipt:
     clips = list(_clips(params.render))
     rows = []
     with (
-        multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool,
+        ProcessPoolExecutor(len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn")) as pool,
         tqdm(total=len(clips), desc=benchmark, unit="video", mininterval=1) as bar,
     ):
-        for row in pool.imap(_Renderer(params.render, folder), clips, chunksize=8):
+        for row in pool.map(_Renderer(params.render, folder), clips, chunksize=8):
             rows.append(row)
             bar.update()
     annotations = project.data(benchmark) / "annotations.csv"

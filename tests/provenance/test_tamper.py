@@ -213,7 +213,8 @@ def test_changed_video_is_named_by_the_deep_check(sandbox: Sandbox, number: int,
         old = sha256_file(sandbox.path(name))
         sandbox.flip(name)
         table = sandbox.path(f"{DATA}/annotations.csv")
-        table.write_text(table.read_text(encoding="utf-8").replace(old, sha256_file(sandbox.path(name))), encoding="utf-8")
+        text = table.read_text(encoding="utf-8")
+        table.write_text(text.replace(old, sha256_file(sandbox.path(name))), encoding="utf-8")
         outputs = {f"{DATA}/annotations.csv": sha256_file(table)}
         rewrite(sandbox.path(f"{DATA}/render.receipt.json"), outputs=outputs)
         expected = {name, f"{DATA}/annotations.csv", f"{DATA}/render.receipt.json"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -40,7 +40,8 @@ class Video:
 
 def some_videos(count: int = 3, frames: int = 5, size: int = 900) -> list[tuple[str, Video]]:
     return [
-        (f"c{n % 2}/v{n}.mp4", Video(tuple(bytes([n, i % 256]) * (size + 7 * i) for i in range(frames)))) for n in range(count)
+        (f"c{n % 2}/v{n}.mp4", Video(tuple(bytes([n, i % 256]) * (size + 7 * i) for i in range(frames))))
+        for n in range(count)
     ]
 
 
@@ -112,7 +113,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match="video bad: its frames in the work folder are damaged"):
         write_shard(path, [("bad", Lying((b"abc",)))])
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["x.lmdb"]
+    assert [found.name for found in tmp_path.iterdir()] == ["x.lmdb"]
 
 
 def test_one_file_may_be_read_by_two_names_and_replaced(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_reader_works_in_a_child_process_and_goes_on_here(tmp_path: Path, meth
     reader = ShardReader(tmp_path / "x.lmdb")
     name, video = videos[0]
     assert reader[name][0] == video.frames[0]  # opened here first
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     results = context.Queue()
     child = context.Process(target=_send_frame, args=(reader, name, results))
     child.start()
@@ -178,7 +179,11 @@ def test_check_says_what_a_plan_promises_and_the_shard_lacks(tmp_path: Path) -> 
 
 
 def test_shards_of_ids_are_stable_and_spread() -> None:
-    assert [shard_of(name, 64) for name in ("a.mp4", "left/train_000.mp4", "ä")] == ["32", "61", "12"]  # sha256sum, first 16 digits
+    assert [shard_of(name, 64) for name in ("a.mp4", "left/train_000.mp4", "ä")] == [
+        "32",
+        "61",
+        "12",
+    ]  # sha256sum, first 16 digits
     assert len({shard_of(str(n), 16) for n in range(500)}) == 16
 
 
@@ -195,7 +200,9 @@ def test_a_plan_of_another_form_is_an_error_with_the_name(tmp_path: Path, text: 
         read_plan(tmp_path / "plan.csv")
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"x" + data[1:], lambda data: data[5:], lambda _: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: b"x" + data[1:], lambda data: data[5:], lambda _: b""]
+)
 def test_a_damaged_spool_file_counts_as_absent(tmp_path: Path, damage: object) -> None:
     assert callable(damage)
     jpeg = bytes.fromhex("ffd8ffc0000b080018002001011100ffda0008010100003f00aabbffd9")

@@ -28,7 +28,9 @@ def clips(label: str, split: int, count: int) -> list[Array]:
     """Clips (T, H, W, 3) of one class."""
     number = CLASSES.index(label)
     return [
-        np.stack(clip_frames(label, seed=(11, split, number, i), width=WIDTH, height=HEIGHT, frames=FRAMES)).astype(float)
+        np.stack(clip_frames(label, seed=(11, split, number, i), width=WIDTH, height=HEIGHT, frames=FRAMES)).astype(
+            float
+        )
         for i in range(count)
     ]
 
@@ -53,7 +55,8 @@ def probe_accuracy(train: Array, train_y: Array, test: Array, test_y: Array) -> 
     mean, scale = train.mean(axis=0), train.std(axis=0) + 1e-9
     a, b = (train - mean) / scale, (test - mean) / scale
     weights = np.linalg.solve(a @ a.T + 0.1 * a.shape[1] * np.eye(len(a)), train_y)
-    return np.sign(b @ (a.T @ weights)) == test_y
+    hits: Array = (np.sign(b @ (a.T @ weights)) == test_y).astype(float)
+    return hits
 
 
 def signs(count: int) -> Array:

@@ -58,7 +58,9 @@ def test_a_rotated_file_gives_upright_frames(clip: Path, tmp_path: Path, degrees
 
 
 @pytest.mark.parametrize("name", ["-x.mp4", "http:x.mp4", "a%03d b.mp4", "concat:a|b.mp4", "weiß\n.mp4", "'\"[]*?.mp4"])
-def test_a_file_of_any_name_is_only_that_file(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_file_of_any_name_is_only_that_file(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     (tmp_path / name).write_bytes(clip.read_bytes())
     monkeypatch.chdir(tmp_path)
     assert decode(Path(name)) == decode(clip)
@@ -102,7 +104,9 @@ def test_words_of_an_error_are_the_same_in_another_folder(tmp_path: Path) -> Non
 @pytest.mark.parametrize("container", ["mp4", "avi", "mkv", "ts"])
 def test_a_file_cut_off_is_an_error(clip: Path, tmp_path: Path, container: str) -> None:
     codec = ["-c:v", "mpeg4"] if container == "avi" else ["-c", "copy"]
-    whole = convert(clip, tmp_path / f"whole.{container}", *codec, *(["-movflags", "+faststart"] if container == "mp4" else []))
+    whole = convert(
+        clip, tmp_path / f"whole.{container}", *codec, *(["-movflags", "+faststart"] if container == "mp4" else [])
+    )
     assert len(decode(whole)) == 12
     data = whole.read_bytes()
     cut = tmp_path / f"cut.{container}"
