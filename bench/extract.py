@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -116,11 +117,15 @@ def measure(name: str, videos: list[Path], *, scratch: Path, rounds: int, proces
     for number in range(rounds + 1):
         project = make_project(scratch / f"ours-{number}", videos, short_side)
         folder = scratch / f"theirs-{number}"
-        mine = seconds(lambda p=project: extract.run(p, "bench", "00", processes=processes))  # type: ignore[misc]
-        other = seconds(lambda f=folder: by_command_lines(videos, f, short_side, processes))  # type: ignore[misc]
+        ways: dict[str, Callable[[], object]] = {
+            "ours": partial(extract.run, project, "bench", "00", processes=processes),
+            "theirs": partial(by_command_lines, videos, folder, short_side, processes),
+        }
+        order = sorted(ways, reverse=number % 2 == 1)  # who goes first changes from round to round
+        spent = {way: seconds(ways[way]) for way in order}
         if number:
-            ours.append(mine)
-            theirs.append(other)
+            ours.append(spent["ours"])
+            theirs.append(spent["theirs"])
         else:
             frames = check_same(project, videos, folder)
         shutil.rmtree(folder)

@@ -63,6 +63,8 @@ def _step_lines(group: Sequence[Step], stages: dict[str, str]) -> Iterator[str]:
         yield f"+- {first.stage}   receipt {_short(first.receipt)}"
     else:
         yield f"+- {first.stage} .. {last.stage}   {len(group)} stages alike but for their shard"
+        digests = [_short(step.receipt) for step in group]
+        yield f"|    receipts {', '.join(digests[:_FILES])}" + (" ..." if len(digests) > _FILES else "")
     yield f"|    command  {first.command}" + (f"   (and {len(group) - 1} more)" if len(group) > 1 else "")
     for path, values in first.params.items():
         yield f"|    params   {path}: {_values(values)}"

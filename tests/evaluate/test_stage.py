@@ -91,9 +91,7 @@ def test_the_receipt_links_to_manifest_shards_and_checkpoint(project: Project) -
     assert by_path["data/arrow/manifest.csv"] == read_receipt(project.manifest_receipt("arrow")).digest
     assert by_path["data/arrow/shards/01.lmdb"] == read_receipt(project.extract_receipt("arrow", "01")).digest
     assert receipt.stage == "evaluate@s-gsf-s0-2x2x3"
-    assert receipt.content["command"] == (
-        "gsf evaluate arrow --study s --run gsf-s0 --protocol 2x2x3 --threads 1"
-    )
+    assert receipt.content["command"] == ("gsf evaluate arrow --study s --run gsf-s0 --protocol 2x2x3 --threads 1")
 
 
 def test_workers_and_a_second_run_change_no_byte(project: Project, small_project: MakeProject) -> None:

@@ -223,9 +223,7 @@ def test_changed_video_is_named_by_the_deep_check(sandbox: Sandbox, number: int,
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("stage", STAGES)
-def test_changed_receipt_among_the_results_is_named_from_a_fresh_clone(
-    sandbox: Sandbox, stage: str, way: str
-) -> None:
+def test_changed_receipt_among_the_results_is_named_from_a_fresh_clone(sandbox: Sandbox, stage: str, way: str) -> None:
     name, sibling = sandbox.kept(stage), sandbox.kept(STAGES[stage])
     if way == "flip":
         sandbox.flip(name)
