@@ -1,4 +1,7 @@
-"""Real data beside the project: found through GSF_SHARED or at `../shared`, never copied; tests skip where it is absent."""
+"""Real data beside the project: found through GSF_SHARED or at `../shared`, never copied.
+
+Tests that need it skip where it is absent.
+"""
 
 from __future__ import annotations
 

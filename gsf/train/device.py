@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -29,11 +30,12 @@ def deterministic(*, threads: int) -> Iterator[None]:
     """Deterministic algorithms and a fixed number of CPU threads, on which the order of sums depends."""
     before_threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     before_benchmark = torch.backends.cudnn.benchmark
-    before_fill = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic  # a module with a property that its stubs do not know
+    before_fill = memory.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads memory before it is written
+    memory.fill_uninitialized_memory = False  # nothing here reads memory before it is written
     torch.backends.cudnn.benchmark = False
     try:
         yield
@@ -41,4 +43,4 @@ def deterministic(*, threads: int) -> Iterator[None]:
         torch.set_num_threads(before_threads)
         torch.use_deterministic_algorithms(before)
         torch.backends.cudnn.benchmark = before_benchmark
-        torch.utils.deterministic.fill_uninitialized_memory = before_fill
+        memory.fill_uninitialized_memory = before_fill
