@@ -11,15 +11,13 @@ from pathlib import Path
 import pytest
 
 from gsf.project import Project
-from gsf.provenance.chain import study_chain
-from gsf.provenance.findings import Verdict
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import read_receipt
-from gsf.provenance.verify import verify_study
-from tests.provenance.finished import rewrite, write_lock
+from tests.provenance.finished import rewrite
+from tests.provenance.sandbox import RESULTS, Sandbox
 
 WAYS = ("flip", "swap", "delete", "forge")
-DATA, RUNS, RESULTS = "data/arrow", "runs/demo", "results/demo"
+DATA, RUNS = "data/arrow", "runs/demo"
 GSF, TSN = f"{RUNS}/evaluate/gsf-s0/2x1x1", f"{RUNS}/evaluate/tsn-s0/2x1x1"
 
 # What a stage wrote: its sibling, and the receipt that lists it.
@@ -77,76 +75,6 @@ EVIDENCE = {
     "arrow/manifest.csv": ("arrow/inventory.csv", "manifest@arrow"),
     "arrow/manifest.json": ("gsf-s0/2x1x1/metrics.json", "manifest@arrow"),
 }
-
-
-class Sandbox:
-    """A finished study in which files may be changed; `restore` puts every one back."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self._before: dict[Path, bytes | None] = {}
-
-    def path(self, name: str) -> Path:
-        """The file of a name, remembered as it is now."""
-        path = self.project.root / name
-        self._before.setdefault(path, path.read_bytes() if path.is_file() else None)
-        return path
-
-    def restore(self) -> None:
-        for path, data in self._before.items():
-            if data is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_bytes(data)
-        self._before.clear()
-
-    def flip(self, name: str) -> None:
-        """Change one bit in the middle of a file."""
-        data = bytearray(self.path(name).read_bytes())
-        data[len(data) // 2] ^= 1
-        self.path(name).write_bytes(data)
-
-    def swap(self, name: str, sibling: str) -> None:
-        one, other = self.path(name), self.path(sibling)
-        first, second = one.read_bytes(), other.read_bytes()
-        assert first != second
-        one.write_bytes(second)
-        other.write_bytes(first)
-
-    def forge(self, name: str, receipt: str) -> None:
-        """Change a file, and let its own receipt say that this is what the stage wrote."""
-        self.flip(name)
-        outputs = read_receipt(self.path(receipt)).outputs
-        rewrite(self.path(receipt), outputs={**outputs, name: sha256_file(self.path(name))})
-
-    def kept(self, stage: str) -> str:
-        """Path of the receipt of a stage among the results."""
-        (receipt,) = study_chain(self.project, "demo").stage(stage)
-        return f"{RESULTS}/receipts/{receipt.digest}.json"
-
-    def rename_by_digest(self, name: str) -> str:
-        """Keep a rewritten receipt under the name that its new bytes demand."""
-        data = self.path(name).read_bytes()
-        new = f"{RESULTS}/receipts/{sha256_bytes(data)}.json"
-        self.path(new).write_bytes(data)
-        self.path(name).unlink()
-        return new
-
-    def forge_report(self) -> None:
-        """Let the report's receipt, and dvc.lock, agree with what the results folder now holds."""
-        folder = self.project.results("demo")
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "report.receipt.json"]
-        outputs = {self.project.relative(path): sha256_file(path) for path in files}
-        rewrite(self.path(f"{RESULTS}/report.receipt.json"), outputs=outputs)
-        self.path("dvc.lock")
-        write_lock(self.project)
-
-    def broken(self, *, deep: bool) -> list[str]:
-        """The links that the verifier names."""
-        return [finding.link for finding in self.verify(deep=deep).of("broken")]
-
-    def verify(self, *, deep: bool) -> Verdict:
-        return verify_study(self.project, "demo", deep=deep)
 
 
 @pytest.fixture
@@ -261,6 +189,13 @@ def test_changed_evidence_is_named_from_a_fresh_clone(sandbox: Sandbox, name: st
     assert stage in sandbox.broken(deep=False)
 
 
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_changed_evidence_that_the_report_agrees_with_is_named(sandbox: Sandbox, name: str) -> None:
+    sandbox.flip(f"{RESULTS}/evidence/{name}")
+    sandbox.forge_report()
+    assert EVIDENCE[name][1] in [item.link for item in sandbox.verify(deep=False).of("broken") if name in item.what]
+
+
 def test_forged_evaluation_that_its_cells_agree_with_is_named_by_dvc_lock(sandbox: Sandbox) -> None:
     stage, path = "evaluate@demo-gsf-s0-2x1x1", f"{RESULTS}/evidence/gsf-s0/2x1x1/metrics.json"
     kept = sandbox.kept(stage)
@@ -333,12 +268,16 @@ def test_changed_page_is_named(sandbox: Sandbox, way: str) -> None:
     assert name in sandbox.broken(deep=False)
 
 
-def test_file_added_to_the_receipts_is_named(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("agrees", [False, True])
+def test_receipt_added_to_the_results_is_named(sandbox: Sandbox, agrees: bool) -> None:
     source = read_receipt(sandbox.path(sandbox.kept("train@demo-gsf-s0")))
     data = canonical_json({**source.content, "seed": 77})
     name = f"{RESULTS}/receipts/{sha256_bytes(data)}.json"
     sandbox.path(name).write_bytes(data)
-    assert name in sandbox.broken(deep=False)
+    if agrees:
+        sandbox.forge_report()
+    found = [item.link for item in sandbox.verify(deep=False).of("broken") if name in item.what]
+    assert "train@demo-gsf-s0" in found
 
 
 def _annotations(sandbox: Sandbox) -> list[dict[str, str]]:
