@@ -57,14 +57,14 @@ def clip_frames(label: str, *, seed: tuple[int, ...], width: int, height: int, f
 
 def _draw_scene(generator: np.random.Generator, *, width: int, height: int, frames: tuple[int, int]) -> Scene:
     uniform = generator.uniform
-    background = _texture(generator, height, width, contrast=0.25)
-    colour = _texture(generator, height, width, contrast=0.25)
+    background = _texture(generator, height, width, contrast=0.2)
+    colour = _texture(generator, height, width, contrast=0.2)
     # The object stands out from its background in brightness, one way or the other.
-    offset = uniform(0.3, 0.5) * (1 if background.mean() < 0.5 else -1)
+    offset = uniform(0.4, 0.6) * (1 if background.mean() < 0.5 else -1)
     colour = np.clip(colour - colour.mean() + background.mean() + offset, 0, 1).astype(np.float32)
     distractors = tuple(
         (
-            *(uniform(0, height), uniform(0, width), uniform(3, 6), uniform(-1.0, 1.0), uniform(-1.0, 1.0)),
+            *(uniform(0, height), uniform(0, width), uniform(2, 4), uniform(-1.0, 1.0), uniform(-1.0, 1.0)),
             (uniform(), uniform(), uniform()),
         )
         for _ in range(int(generator.integers(0, 3)))
@@ -76,7 +76,7 @@ def _draw_scene(generator: np.random.Generator, *, width: int, height: int, fram
         background=background,
         colour=colour,
         shape=str(generator.choice(["disc", "square", "triangle"])),
-        radius=uniform(0.2, 0.3) * height,
+        radius=uniform(0.24, 0.34) * height,
         centre=(height * uniform(0.4, 0.6), width * uniform(0.4, 0.6)),
         angle=uniform(0, 2 * np.pi),
         distractors=distractors,
@@ -109,14 +109,14 @@ def _object(action: str, phase: float, scene: Scene, y: Plane, x: Plane) -> Plan
         return _mask(shape, y, x, centre, radius * (0.35 + 1.25 * phase), angle, wrap=wrap)
     if action == "open":
         # Two halves that slide apart along the object's axis.
-        gap = 1.6 * radius * phase
+        gap = 1.4 * radius * phase
         dy, dx = np.sin(angle) * gap / 2, np.cos(angle) * gap / 2
-        one = _mask("square", y, x, (centre[0] + dy, centre[1] + dx), radius * 0.55, angle, wrap=wrap)
-        other = _mask("square", y, x, (centre[0] - dy, centre[1] - dx), radius * 0.55, angle, wrap=wrap)
+        one = _mask("square", y, x, (centre[0] + dy, centre[1] + dx), radius * 0.7, angle, wrap=wrap)
+        other = _mask("square", y, x, (centre[0] - dy, centre[1] - dx), radius * 0.7, angle, wrap=wrap)
         return np.maximum(one, other)
     if action == "appear":
         return (_mask(shape, y, x, centre, radius, angle, wrap=wrap) * phase).astype(np.float32)
-    return _mask("arrow", y, x, centre, radius * 1.2, angle + 2 * np.pi * phase, wrap=wrap)
+    return _mask("arrow", y, x, centre, radius * 1.35, angle + 2 * np.pi * phase, wrap=wrap)
 
 
 def _mask(
@@ -143,7 +143,7 @@ def _mask(
         inside = np.minimum(0.5 * radius + u, 0.5 * (radius - u) - 0.87 * np.abs(v))
     else:  # arrow: a head in front of a shaft
         head = np.minimum(u, 0.6 * (radius - u) - 0.8 * np.abs(v))
-        shaft = np.minimum(np.minimum(u + radius, -u + 1.0), 0.22 * radius - np.abs(v))
+        shaft = np.minimum(np.minimum(u + radius, -u + 1.0), 0.25 * radius - np.abs(v))
         inside = np.maximum(head, shaft)
     soft: Plane = np.clip(inside + 0.5, 0, 1).astype(np.float32)
     return soft
