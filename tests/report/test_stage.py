@@ -95,7 +95,7 @@ def test_the_page_shows_seeds_exclusions_and_a_cell_to_trace(reported: Project) 
     assert f"{mean:.1f} ± " in row
     assert "| 77 | 2 |" in row  # 7 x 11 parameters without the running mean, 2 seeds
     assert "`up/9.mp4`: no frame could be decoded" in page
-    assert "| arrow | 5 | 100 | 20 | 40 | 1 | 3 |" in page
+    assert "| arrow | 5 | 100 | 20 | 40 | 1 |" in page
     assert "gsf trace arrow/tsn-s0/8x1x1/pair_accuracy" in page
 
 
