@@ -12,7 +12,7 @@ from gsf.data.columns import SPLITS, Split
 from gsf.data.ids import check_id, check_label
 from gsf.data.listing import SUFFIXES
 from gsf.errors import DataError
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 
 SHOWN = 10  # of many wrong names
 _SHA256 = re.compile(r"[0-9a-f]{64}")

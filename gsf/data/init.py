@@ -22,7 +22,7 @@ from gsf.params.benchmark import Benchmark
 from gsf.project import Project, check_name
 from gsf.provenance.hashing import write_atomically
 from gsf.provenance.receipt import hash_cache
-from gsf.store.tables import read_table, write_table
+from gsf.tables import read_table, write_table
 
 COLUMNS = ("path", "label", "split")
 

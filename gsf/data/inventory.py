@@ -24,7 +24,7 @@ from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomicall
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, root_input, seal
 from gsf.store.plan import PlannedVideo, plan_bytes, shard_of
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 
 ENTRY = "gsf.data.inventory"
 

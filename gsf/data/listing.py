@@ -18,7 +18,7 @@ from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.provenance.hashing import write_atomically
-from gsf.store.tables import read_table, table_bytes
+from gsf.tables import read_table, table_bytes
 
 COLUMNS = ("path", "bytes", "mtime_ns")
 SUFFIXES = frozenset(

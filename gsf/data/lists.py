@@ -9,7 +9,7 @@ from typing import Literal
 from gsf.data.columns import MANIFEST
 from gsf.errors import DataError
 from gsf.project import Project
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from gsf.provenance.hashing import write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Receipt, StageResult, linked_inputs, read_receipt, seal
 from gsf.store.plan import shard_of
-from gsf.store.tables import read_table, write_table
+from gsf.tables import read_table, write_table
 
 ENTRY = "gsf.data.manifest"
 

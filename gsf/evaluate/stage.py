@@ -23,7 +23,7 @@ from gsf.provenance.environment import package_versions
 from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, seal
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, deterministic
 

@@ -14,7 +14,7 @@ from gsf.project import Project
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.params_used import LOCATION_KEYS
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 
 
 class Checker:

@@ -16,7 +16,7 @@ from gsf.params.base import load
 from gsf.params.study import Plan, PlannedTraining
 from gsf.project import Project
 from gsf.provenance.receipt import Input, Receipt, linked_inputs, read_receipt, root_input
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 
 # Metrics that become cells, in the order of the table, and how people read them.
 METRICS = {

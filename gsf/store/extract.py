@@ -31,8 +31,8 @@ from gsf.provenance.receipt import Receipt, StageResult, hash_cache, linked_inpu
 from gsf.store.plan import PlannedVideo, read_plan
 from gsf.store.reader import ShardReader
 from gsf.store.spool import Spool
-from gsf.store.tables import write_table
 from gsf.store.writer import StoredVideo, write_shard
+from gsf.tables import write_table
 from gsf.video.ffmpeg import FrameStream, Limits, build_line
 from gsf.video.probe import header_frames, is_whole_avi
 

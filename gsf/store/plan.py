@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsf.errors import DataError
-from gsf.store.tables import read_table, table_bytes
+from gsf.tables import read_table, table_bytes
 
 COLUMNS = ("id", "path", "bytes", "sha256", "frames", "problem")
 

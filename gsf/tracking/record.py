@@ -12,7 +12,7 @@ from gsf.params.flat import flatten
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_journal
 
 CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from gsf.tracking.journal import TRAINING_KEY, Params
 from gsf.tracking.pictures import draw_confusion, draw_curves
 from gsf.tracking.record import Data, Point, Record

@@ -21,7 +21,7 @@ from gsf.provenance.code import code_digests
 from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, hash_cache, root_input, seal
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
 from gsf.train.device import choose_device, deterministic
 from gsf.train.loop import Outcome, Trainer, choose_precision

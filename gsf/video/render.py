@@ -20,7 +20,7 @@ from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Receipt, StageResult, seal
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 from gsf.video.arrow import CLASSES, clip_frames
 from gsf.video.ffmpeg import build_line, encode_h264
 

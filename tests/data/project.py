@@ -12,7 +12,7 @@ import numpy as np
 from gsf.project import Project
 from gsf.provenance.receipt import StageResult, linked_inputs, seal
 from gsf.store.plan import read_plan
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 
 SHARDS = 3
 BENCHMARK = """\

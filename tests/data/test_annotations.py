@@ -10,7 +10,7 @@ from gsf.data.annotations import Annotation, check_present, read_annotations, un
 from gsf.data.columns import SPLITS
 from gsf.data.ids import MAX_BYTES, check_id
 from gsf.errors import DataError
-from gsf.store.tables import table_bytes
+from gsf.tables import table_bytes
 
 name = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/\\."), min_size=1, max_size=30)
 paths = st.lists(name, min_size=1, max_size=3).map("/".join)

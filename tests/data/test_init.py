@@ -21,7 +21,7 @@ from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.params.study import Study
 from gsf.project import Project
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from tests.data.project import make_project, make_video
 from tests.shared import needs_shared, shared_folder
 

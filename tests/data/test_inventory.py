@@ -13,7 +13,7 @@ from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt, StageResult, root_input, seal
 from gsf.store.plan import read_plan, shard_of
-from gsf.store.tables import read_table, write_table
+from gsf.tables import read_table, write_table
 from tests.data.project import ROWS, SHARDS, make_video, toy, write_benchmark
 
 

@@ -8,7 +8,7 @@ import pytest
 from gsf.data import listing
 from gsf.data.listing import scan
 from gsf.errors import DataError
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from tests.data.project import make_project, write_benchmark
 
 

@@ -11,7 +11,7 @@ from gsf.data.lists import read_manifest
 from gsf.errors import DataError, ParamsError, ProvenanceError
 from gsf.project import Project
 from gsf.store.plan import read_plan, shard_of
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from tests.data.project import ROWS, SHARDS, pretend_extracted, pretend_table, toy, write_benchmark
 
 

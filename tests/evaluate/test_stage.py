@@ -20,7 +20,7 @@ from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.receipt import Receipt, StageResult, read_receipt, seal
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
 from gsf.train.device import deterministic
 

@@ -14,7 +14,7 @@ from gsf.evaluate.scores import Scores, write_scores
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, write_atomically
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, seal
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 
 CLASSES = ("down", "left", "right", "spin", "up")
 PAIRS = [["left", "right"], ["up", "down"]]

@@ -16,7 +16,7 @@ from gsf.project import Project
 from gsf.store.check import check_shard
 from gsf.store.extract import COLUMNS, run
 from gsf.store.reader import ShardReader
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from tests.shared import needs_shared, shared_folder
 from tests.store.small import make_clips, make_project, plan
 from tests.video.clips import convert, run_ffmpeg

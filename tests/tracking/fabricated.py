@@ -8,7 +8,7 @@ from pathlib import Path
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, write_atomically
 from gsf.provenance.receipt import Input, Receipt, StageResult, root_input, seal
-from gsf.store.tables import write_table
+from gsf.tables import write_table
 from gsf.tracking.journal import JournalObserver
 from gsf.tracking.record import CURVES, journal_path
 

@@ -8,7 +8,7 @@ import pytest
 
 from gsf.errors import ParamsError
 from gsf.project import Project
-from gsf.store.tables import read_table
+from gsf.tables import read_table
 from gsf.video.arrow import CLASSES
 from gsf.video.probe import probe
 from gsf.video.render import run
