@@ -188,6 +188,13 @@ def studies(project: Project) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if (path / "results.json").is_file())
 
 
+def known_studies(project: Project) -> list[str]:
+    """Names of the studies with a results folder, also where its table is gone."""
+    folder = project.root / "results"
+    left = [path.name for path in folder.iterdir() if (path / "receipts").is_dir()] if folder.is_dir() else []
+    return sorted({*studies(project), *left})
+
+
 def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
     """Where the stage of a receipt writes it in the work tree; None for a command that this program does not know."""
     command = Command.of(receipt)

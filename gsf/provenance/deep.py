@@ -12,7 +12,7 @@ from pathlib import Path
 from gsf.errors import GsfError
 from gsf.params.base import read_yaml
 from gsf.project import Project
-from gsf.provenance.chain import Command, work_receipt_path
+from gsf.provenance.chain import Command, known_studies, work_receipt_path
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
@@ -123,8 +123,8 @@ def inventory_rows(project: Project, receipt: Receipt, *, study: str | None) -> 
         if not path.endswith("/inventory.csv"):
             continue
         copies = [project.root / path]
-        folders = [project.results(study)] if study else sorted((project.root / "results").glob("*"))
-        copies += [copy for folder in folders if (copy := evidence_path(project, folder.name, path))]
+        places = [study] if study else known_studies(project)
+        copies += [copy for place in places if (copy := evidence_path(project, place, path))]
         for copy in copies:
             try:
                 if copy.is_file() and sha256_file(copy) == promised:

@@ -13,7 +13,7 @@ from typing import Any
 from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance import deep as deeply
-from gsf.provenance.chain import REPORT_RECEIPT, Chain, studies, study_chain, whole_chain, work_chain
+from gsf.provenance.chain import REPORT_RECEIPT, Chain, known_studies, study_chain, whole_chain, work_chain
 from gsf.provenance.engine import check_committed, check_lock
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.hashing import sha256_file
@@ -56,7 +56,7 @@ def verify(project: Project, target: str | None = None, *, deep: bool = False) -
     Raises:
         ProvenanceError: the target is neither, or there is nothing to verify.
     """
-    known = _known_studies(project)
+    known = known_studies(project)
     if target is None:
         if not known:
             return _verify_work_tree(project, deep=deep)
@@ -175,13 +175,6 @@ def _verdict(
     elif absent:
         lines.insert(0, f"what is absent: {absent} links")
     return Verdict(name, deep, checked, tuple(dict.fromkeys(findings)), (*lines, *_ALWAYS))
-
-
-def _known_studies(project: Project) -> list[str]:
-    """Studies with a results folder, also where its table is gone."""
-    folder = project.root / "results"
-    left = [path.name for path in folder.iterdir() if (path / "receipts").is_dir()] if folder.is_dir() else []
-    return sorted({*studies(project), *left})
 
 
 def _cells(project: Project, study: str, findings: list[Finding]) -> list[Cell]:

@@ -143,6 +143,8 @@ def seal_report(project: Project, inputs: Sequence[Input], outputs: Sequence[Pat
         tools=["numpy"],
     )
     seal(project, result, project.results(STUDY) / "report.receipt.json")
+    # The page over all studies, which is no output of the stage.
+    (project.root / "results" / "README.md").write_text("# Results\n", encoding="utf-8")
 
 
 def _benchmark_files(project: Project) -> list[Path]:
