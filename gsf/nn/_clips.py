@@ -64,17 +64,10 @@ def check_batch(layer: str, x: Tensor, channels: int, num_segments: int) -> None
         )
 
 
-def split_channels(x: Tensor, processed: int) -> tuple[Tensor, Tensor]:
-    """The first `processed` channels of `(B*T, C, H, W)`, dense in the memory format of x, and the others."""
-    if processed == x.shape[1]:
-        return x.contiguous(memory_format=_memory_format(x)), x.new_empty((x.shape[0], 0, *x.shape[2:]))
-    head, rest = torch.split(x, [processed, x.shape[1] - processed], 1)
-    return head.contiguous(memory_format=_memory_format(x)), rest
-
-
-def _memory_format(x: Tensor) -> torch.memory_format:
-    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
+def unflatten(x: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
+    """`x.unflatten(dim, sizes)`, with a type."""
+    out: Tensor = x.unflatten(dim, sizes)  # type: ignore[no-untyped-call]
+    return out
 
 
 def shift(y: Tensor, dim: int = 1) -> Tensor:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ._clips import Start, check_batch, check_segments, check_start, processed_channels, shift
+from ._clips import Start, check_batch, check_segments, check_start, processed_channels
+from .blocks import Body
+from .body import gate_shift_fuse
 from .gate import Gate
-from .groups import join_groups, split_groups
 
 
 class GSM(nn.Module):
@@ -54,12 +55,8 @@ class GSM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSM", x, self.channels, self.num_segments)
-        features = x[:, : self.processed]
-        gate = self.gate(features).unsqueeze(3)  # (B, T, 2, 1, H, W)
-        groups = split_groups(features, self.num_segments)  # (B, T, 2, F/2, H, W)
-        moving = groups * gate
-        out = (groups - moving) + shift(moving)
-        return join_groups(out, x, interleave=self.interleave)
+        body = Body(self.num_segments, self.processed, scale=1.0, interleave=self.interleave)
+        return gate_shift_fuse(x, self.gate, None, body)
 
     def extra_repr(self) -> str:
         return (

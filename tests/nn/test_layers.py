@@ -24,15 +24,22 @@ SHAPES = [  # clips, frames, channels, height, width, ratio
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
-def pair(channels: int, frames: int, ratio: float, *, fuse: bool) -> tuple[nn.Module, PlainGSF]:
+def pair(
+    channels: int, frames: int, ratio: float, *, gate: bool = True, fuse: bool = True
+) -> tuple[nn.Module, PlainGSF]:
     """Our module and the transcription, with the same random weights, none of them at its start."""
-    plain = PlainGSF(channels, frames, ratio, fuse=fuse)
+    plain = PlainGSF(channels, frames, ratio, gate=gate, fuse=fuse)
     with torch.no_grad():
         for value in plain.parameters():
             value.normal_(0, 0.5)
-        plain.bn.get_buffer("running_mean").normal_()
-        plain.bn.get_buffer("running_var").uniform_(0.5, 2)
-    ours: nn.Module = GSF(channels, frames, ratio) if fuse else GSM(channels, frames, ratio=ratio)
+        for name, value in plain.named_buffers():
+            if name.endswith("mean"):
+                value.normal_()
+            elif name.endswith("var"):
+                value.uniform_(0.5, 2)
+    ours: nn.Module = GSM(channels, frames, ratio=ratio)
+    if fuse or not gate:
+        ours = GSF(channels, frames, ratio, gate=gate, fuse=fuse)
     ours.load_state_dict(module_state_dict(plain.state_dict()))
     return ours, plain
 
@@ -44,6 +51,19 @@ def gradients(module: nn.Module, x: Tensor, direction: Tensor) -> tuple[Tensor, 
     (out * direction).sum().backward()
     assert x.grad is not None
     return out.detach(), x.grad, {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+
+
+def assert_same(ours: nn.Module, plain: PlainGSF, x: Tensor) -> None:
+    """Outputs, gradients and running statistics agree."""
+    direction = torch.randn_like(x)
+    out, of_x, of_weights = gradients(ours, x, direction)
+    expected, expected_of_x, expected_of_weights = gradients(plain, x, direction)
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(of_x, expected_of_x)
+    torch.testing.assert_close(of_weights, module_state_dict(expected_of_weights))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), plain(x))
+    torch.testing.assert_close(ours.state_dict(), module_state_dict(plain.state_dict()))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
@@ -58,15 +78,62 @@ def test_module_agrees_with_its_equations(
     ours.double().train(training)
     plain.double().train(training)
     x = torch.randn(clips * frames, channels, height, width, dtype=torch.float64).contiguous(memory_format=layout)
+    assert_same(ours, plain, x)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
+@pytest.mark.parametrize("block", [1, 2 * 16 * 35, 5 * 16 * 35], ids=["one frame", "two frames", "one clip"])
+def test_result_does_not_depend_on_how_the_frames_are_cut_into_blocks(
+    block: int, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gsf.nn.blocks.BLOCK", block)
+    ours, plain = pair(16, 5, 1.0)
+    x = torch.randn(3 * 5, 16, 7, 5, dtype=torch.float64).contiguous(memory_format=layout)
+    assert_same(ours.double(), plain.double(), x)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_module_without_gate_moves_everything(fuse: bool, layout: torch.memory_format) -> None:
+    ours, plain = pair(16, 3, 0.5, gate=False, fuse=fuse)
+    x = torch.randn(2 * 3, 16, 4, 5, dtype=torch.float64).contiguous(memory_format=layout)
     direction = torch.randn_like(x)
-    out, of_x, of_weights = gradients(ours, x, direction)
-    expected, expected_of_x, expected_of_weights = gradients(plain, x, direction)
-    torch.testing.assert_close(out, expected)
-    torch.testing.assert_close(of_x, expected_of_x)
-    torch.testing.assert_close(of_weights, module_state_dict(expected_of_weights))
-    with torch.no_grad():  # another path than with gradients
-        torch.testing.assert_close(ours(x), plain(x))
-    torch.testing.assert_close(ours.state_dict(), module_state_dict(plain.state_dict()))
+    for module in (ours.double(), plain.double()):
+        assert all("gate" not in name and "bn" not in name for name, _ in module.named_parameters())
+    torch.testing.assert_close(gradients(ours, x, direction)[:2], gradients(plain, x, direction)[:2])
+
+
+def test_module_without_fusion_is_gsm_with_the_weights_of_gsf() -> None:
+    ours, plain = GSF(16, 3, fuse=False).double(), GSM(16, 3).double()
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(6, 16, 4, 5, dtype=torch.float64)
+    assert torch.equal(ours(x), plain(x))
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_running_statistics_move_as_those_of_a_batch_norm(momentum: float | None) -> None:
+    layer, norm = GSF(8, 2), nn.BatchNorm2d(8)
+    for one in (layer.gate.norm, norm):
+        one.momentum = momentum  # type: ignore[assignment]
+    for _ in range(3):
+        x = 100 + torch.randn(4, 8, 5, 3)  # far from zero: squares must not cancel
+        layer(x)
+        norm(x)
+    torch.testing.assert_close(layer.gate.norm.state_dict(), norm.state_dict())
+
+
+def test_frozen_norm_of_a_module_in_training_keeps_its_statistics() -> None:
+    ours, plain = pair(8, 2, 1.0)
+    ours.train().gate.norm.eval()
+    plain.train().bn.eval()
+    before = {name: value.clone() for name, value in ours.named_buffers()}
+    assert_same(ours.double(), plain.double(), torch.randn(4, 8, 5, 3, dtype=torch.float64))
+    torch.testing.assert_close(dict(ours.float().named_buffers()), before)
+
+
+def test_one_value_per_channel_has_no_statistics() -> None:
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        GSF(8, 1).train()(torch.zeros(1, 8, 1, 1))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5])
@@ -146,6 +213,7 @@ def test_channels_that_do_not_divide_are_an_error_that_names_both(channels: int,
         (lambda: GSF(8, 8, 1.5), "ratio is 1.5"),
         (lambda: GSF(8, 0), "num_segments is 0"),
         (lambda: GSF(8, 8, start="zero"), "start is 'zero'"),  # type: ignore[arg-type]
+        (lambda: GSF(8, 8, gate=False, start="identity"), "'identity' without gate"),
         (lambda: GSM(8, 8, start="zero"), "start is 'zero'"),  # type: ignore[arg-type]
         (lambda: GSF(8, 8, fuse_init="zero"), "fuse_init is 'zero'"),  # type: ignore[arg-type]
         (lambda: TSM(4, 8), "fold_div is 8 for 4 channels"),

@@ -27,23 +27,28 @@ def mix_halves(x: Tensor) -> Tensor:
 
 
 class PlainGSF(nn.Module):
-    """GSF (fuse=True) or GSM (fuse=False) as its paper writes it: `(B*T, C, H, W)` to the same."""
+    """GSF (fuse=True) or GSM (fuse=False) as its paper writes it, or without gate: `(B*T, C, H, W)` to the same."""
 
-    def __init__(self, channels: int, num_segments: int, ratio: float = 1.0, *, fuse: bool = True) -> None:
+    def __init__(
+        self, channels: int, num_segments: int, ratio: float = 1.0, *, gate: bool = True, fuse: bool = True
+    ) -> None:
         super().__init__()
         self.num_segments = num_segments
         self.processed = int(channels * ratio)
-        self.bn = nn.BatchNorm3d(self.processed)
-        self.conv3D = nn.Conv3d(self.processed, 2, 3, padding=1, groups=2)
+        if gate:
+            self.bn = nn.BatchNorm3d(self.processed)
+            self.conv3D = nn.Conv3d(self.processed, 2, 3, padding=1, groups=2)
         if fuse:
             self.channel_conv1 = nn.Conv2d(2, 1, 3, padding=1)
             self.channel_conv2 = nn.Conv2d(2, 1, 3, padding=1)
-        self.fused = fuse
+        self.gated, self.fused = gate, fuse
 
     def forward(self, x: Tensor) -> Tensor:
         clips = x.view(-1, self.num_segments, *x.shape[1:]).permute(0, 2, 1, 3, 4)  # (B, C, T, H, W)
         features, rest = clips[:, : self.processed], clips[:, self.processed :]
-        gate = torch.tanh(self.conv3D(torch.relu(self.bn(features))))
+        gate = torch.ones_like(features[:, :2])  # without gate everything moves
+        if self.gated:
+            gate = torch.tanh(self.conv3D(torch.relu(self.bn(features))))
         half = self.processed // 2
         first, second = features[:, :half], features[:, half:]
         y1, y2 = gate[:, 0:1] * first, gate[:, 1:2] * second

@@ -1,0 +1,103 @@
+"""What GSM and GSF do to a feature map, differentiable once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from .blocks import Body
+from .eager import Norm, forward, statistics
+from .eager_grad import backward
+from .gate import Gate
+
+
+def gate_shift_fuse(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: Body) -> Tensor:
+    """Gate, shift, fuse and interleave the first F channels of `(B*T, C, H, W)`.
+
+    Args:
+        x: the feature map.
+        gate: the gate; None lets everything move.
+        fuse: the two fuse convolutions as one; None adds what moved and what stayed (GSM).
+        body: the constants.
+    """
+    if not x.is_contiguous() and not x.is_contiguous(memory_format=torch.channels_last):
+        x = x.contiguous()
+    mean = variance = None
+    of_batch, eps = False, 0.0
+    weights: list[Tensor | None] = [None] * 6
+    if gate is not None:
+        norm = gate.norm
+        of_batch, eps = norm.training or norm.running_mean is None, norm.eps
+        mean, variance = _of_batch(norm, x, body) if of_batch else (norm.running_mean, norm.running_var)
+        weights[:4] = [norm.weight, norm.bias, gate.weight, gate.bias]
+    if fuse is not None:
+        weights[4:] = [fuse.weight, fuse.bias]
+    out: Tensor = _Body.apply(x, *weights, mean, variance, eps, of_batch, body)
+    return out
+
+
+def _of_batch(norm: nn.BatchNorm2d, x: Tensor, body: Body) -> tuple[Tensor, Tensor]:
+    """Mean and variance of x, by which the norm's running ones are brought up to date as `nn.BatchNorm2d` does."""
+    count = x.shape[0] * x.shape[-2] * x.shape[-1]
+    if count < 2 and norm.training:
+        raise ValueError(
+            f"GSF: input has shape {tuple(x.shape)}, must have more than one value per channel in training; "
+            "use larger frames or more of them"
+        )
+    with torch.no_grad():
+        mean, variance = statistics(x, body)
+        if norm.training and norm.running_mean is not None and norm.running_var is not None:
+            assert norm.num_batches_tracked is not None
+            norm.num_batches_tracked.add_(1)
+            share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
+            norm.running_var.lerp_((variance * (count / (count - 1))).to(norm.running_var.dtype), share)
+    return mean, variance
+
+
+class _Body(Function):
+    """`eager.forward` and its gradient; x alone is kept of the feature maps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        kernel: Tensor | None,
+        fuse_bias: Tensor | None,
+        mean: Tensor | None,
+        variance: Tensor | None,
+        eps: float,
+        of_batch: bool,
+        body: Body,
+    ) -> Tensor:
+        norm = None
+        if gamma is not None and beta is not None and mean is not None and variance is not None:
+            norm = Norm(mean, torch.rsqrt(variance + eps), gamma, beta, of_batch)
+        out, plane, mean_y, mean_x = forward(x, norm, weight, bias, kernel, fuse_bias, body)
+        inverse_std = None if norm is None else norm.inverse_std
+        ctx.save_for_backward(x, gamma, beta, weight, kernel, fuse_bias, mean, inverse_std, plane, mean_y, mean_x)
+        ctx.options = of_batch, body
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        # Not torch's once_differentiable: its error is skipped by autograd.grad(..., inputs), which is then wrong.
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "GSF: backward was called with create_graph=True, must be without: its gradient is written by hand "
+                "and has no second derivative; compute first derivatives only"
+            )
+        x, gamma, beta, weight, kernel, fuse_bias, mean, inverse_std, plane, mean_y, mean_x = ctx.saved_tensors
+        of_batch, body = ctx.options
+        norm = None if gamma is None else Norm(mean, inverse_std, gamma, beta, of_batch)
+        fuse = None if kernel is None else (mean_y, mean_x, kernel, fuse_bias)
+        of = backward(grad_out, x, norm, weight, plane, fuse, body)
+        gate = (None,) * 4 if of.gate is None else (of.gate.gamma, of.gate.beta, of.gate.weight, of.gate.bias)
+        return of.x, *gate, of.kernel, of.fuse_bias, None, None, None, None, None
