@@ -41,6 +41,8 @@ class Block:
 
 
 TABLE: tuple[Block, ...] = (
+    Block("gsf.nn.resnet.BasicBlock", "conv1", "conv2", fuse_init="kaiming"),
+    Block("gsf.nn.resnet.Bottleneck", "conv1", "conv3", fuse_init="kaiming"),
     Block("torchvision.models.resnet.BasicBlock", "conv1", "conv2", fuse_init="kaiming"),
     Block("torchvision.models.resnet.Bottleneck", "conv1", "conv3", fuse_init="kaiming"),
     Block("torchvision.models.mobilenetv2.InvertedResidual", "conv.0.0", "conv.-2", only_if="use_res_connect"),
