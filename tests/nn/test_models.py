@@ -144,7 +144,7 @@ def test_network_that_publishes_its_own_places_is_taken_at_its_word() -> None:
         ({"ratio": 2.0}, "ratio is 2.0"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"num_segments": 0}, "num_segments is 0"),
-        ({"pretrained": "weights.pth"}, "ends in '.pth'"),
+        ({"pretrained": "weights.bin"}, "ends in '.bin'"),
         ({"pretrained": "absent.safetensors"}, "does not exist"),
     ],
 )
