@@ -106,9 +106,9 @@ def _take_apart(where: str, content: Any) -> tuple[dict[str, Tensor], dict[str, 
     state = {str(key): value for key, value in inner.items() if name is not None or not isinstance(value, str)}
     others = [key for key, value in state.items() if not isinstance(value, Tensor)]
     if others or not state:
+        found = f"holds {', '.join(others[:5])}, which are no tensors" if others else "holds no tensors"
         raise ValueError(
-            f"{where}: holds {', '.join(others[:5]) or 'nothing'} beside tensors, must hold {' or '.join(_STATES)}, "
-            "or a state dict itself; pass a released checkpoint"
+            f"{where}: {found}, must hold {' or '.join(_STATES)}, or be a state dict itself; pass a released checkpoint"
         )
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
