@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,17 @@ def test_pooling_of_the_last_block_takes_the_maximum() -> None:
 def test_size_that_does_not_halve_evenly_is_an_error(name: str, size: int, words: str) -> None:
     with torch.device("meta"), pytest.raises(ValueError, match=words):
         build(name)(torch.empty(1, 3, size, size))
+
+
+def test_our_networks_need_torch_alone() -> None:
+    program = (
+        "import sys; sys.modules.update(torchvision=None, numpy=None, PIL=None)\n"
+        "import gsf.nn\n"
+        "models = [gsf.nn.create_model(name, 'gsf', 5, 8) for name in ('bninception', 'resnet18')]\n"
+        "print(len(models))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("2", 0), done.stderr
 
 
 def published(name: str, *, classifier: str | None = None, caffe: bool = True) -> tuple[dict[str, Tensor], nn.Module]:
