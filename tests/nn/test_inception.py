@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gsf.nn import create_model
+from gsf.nn import GSF, create_model
 from gsf.nn.bninception import BNInception
 from gsf.nn.inceptionv3 import InceptionV3
 from gsf.nn.own import OWN
@@ -92,6 +92,16 @@ def test_modules_stand_behind_the_published_convolutions(name: str, temporal: An
     assert all(shifted.backbone.get_submodule(row.where).in_front for row in shifted.insertions)
     where = [shifted.backbone.published_name(row.where) for row in shifted.insertions]  # type: ignore[operator]
     assert where == list(PLACES[name, "gsf"])
+
+
+def test_fuse_convolutions_start_with_the_default_here_and_kaiming_normal_in_resnets() -> None:
+    def largest(backbone: str) -> float:
+        modules = create_model(backbone, "gsf", 5, 8).backbone.modules()
+        return max(float(module.fuse.weight.detach().abs().max()) for module in modules if isinstance(module, GSF))
+
+    bound = (2 * 3 * 3) ** -0.5  # the default is uniform within 1 / sqrt(fan-in)
+    assert largest("bninception") <= bound
+    assert largest("resnet18") > 2 * bound  # kaiming's deviation is that of 9 outputs, sqrt(2 / 9)
 
 
 @pytest.mark.parametrize(
