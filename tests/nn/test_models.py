@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -118,6 +118,19 @@ def test_any_network_takes_modules_at_convolutions_named_by_the_user() -> None:
         insert_temporal(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), "gsf", 2, where=["1"])
     with pytest.raises(ValueError, match="no place for temporal modules"):
         insert_temporal(nn.Sequential(nn.Conv2d(3, 8, 3)), "gsf", 2)
+
+
+def test_network_that_publishes_its_own_places_is_taken_at_its_word() -> None:
+    class Own(nn.Sequential):
+        temporal_places: ClassVar = {"gsf": ("2",), "tsm": ("0", "2")}
+
+    def build() -> nn.Module:
+        return Own(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3))
+
+    assert [row.where for row in insert_temporal(build(), "gsf", 2)] == ["2"]
+    assert [row.where for row in insert_temporal(build(), "gsf", 2, where=["0"])] == ["0"]
+    with pytest.raises(ValueError, match="no place for temporal modules"):
+        insert_temporal(build(), "gsm", 2)
 
 
 @pytest.mark.parametrize(
