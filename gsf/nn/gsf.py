@@ -10,9 +10,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from ._clips import Start, check_batch, check_segments, check_start, processed_channels, split_channels
+from ._clips import Start, check_batch, check_segments, check_start, processed_channels, shift, split_channels
 from .fuse import gate_shift_fuse
 from .gate import Gate
+from .groups import join_groups, split_groups
 
 FuseInit = Literal["default", "kaiming"]
 
@@ -24,6 +25,8 @@ class GSF(nn.Module):
         channels: channels C of the feature map.
         num_segments: frames T of a clip.
         ratio: share of the channels that takes part; `channels * ratio` must be a multiple of 4.
+        gate: False lets every feature move: the gate is 1 everywhere (an ablation).
+        fuse: False adds what moved and what stayed, as GSM does (an ablation).
         start: "published", or "identity": zero gate and fuse convolutions, fuse weights doubled and no
             interleaving, so that the module passes its input on unchanged until it is trained. Not published.
         interleave: mix the halves of each group, as published; always off with start "identity".
@@ -43,8 +46,10 @@ class GSF(nn.Module):
         num_segments: int,
         ratio: float = 1.0,
         *,
-        start: Start = "published",
+        gate: bool = True,
+        fuse: bool = True,
         interleave: bool = True,
+        start: Start = "published",
         fuse_init: FuseInit = "default",
     ) -> None:
         super().__init__()
@@ -58,21 +63,32 @@ class GSF(nn.Module):
         self.start = start
         self.interleave = interleave and start == "published"
         self.fuse_scale = 1.0 if start == "published" else 2.0
-        self.gate = Gate(self.processed, num_segments, zero=start == "identity")
+        self.gate = Gate(self.processed, num_segments, zero=start == "identity") if gate else None
+        self.fuse = self._fuse_convolution(fuse_init) if fuse else None
+
+    def _fuse_convolution(self, fuse_init: FuseInit) -> nn.Conv2d:
         # Both groups' convolutions (each 2 -> 1 over the channel-time plane) as one of two groups.
-        self.fuse = nn.Conv2d(4, 2, 3, padding=1, groups=2)
-        assert self.fuse.bias is not None
-        if start == "identity":
-            nn.init.zeros_(self.fuse.weight)
-            nn.init.zeros_(self.fuse.bias)
+        fuse = nn.Conv2d(4, 2, 3, padding=1, groups=2)
+        assert fuse.bias is not None
+        if self.start == "identity":
+            nn.init.zeros_(fuse.weight)
+            nn.init.zeros_(fuse.bias)
         elif fuse_init == "kaiming":
-            for group in self.fuse.weight.unsqueeze(1):  # apart: fan-out counts a convolution's own outputs
+            for group in fuse.weight.unsqueeze(1):  # apart: fan-out counts a convolution's own outputs
                 nn.init.kaiming_normal_(group, mode="fan_out", nonlinearity="relu")
+        return fuse
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSF", x, self.channels, self.num_segments)
         head, rest = split_channels(x, self.processed)
-        gate = self.gate(head)  # (B, T, 2, H, W)
+        if self.gate is None:
+            gate = x.new_ones((x.shape[0] // self.num_segments, self.num_segments, 2, *x.shape[2:]))
+        else:
+            gate = self.gate(head)  # (B, T, 2, H, W)
+        if self.fuse is None:
+            groups = split_groups(head, self.num_segments)  # (B, T, 2, F/2, H, W)
+            moving = groups * gate.unsqueeze(3)
+            return join_groups(shift(moving) + (groups - moving), x, interleave=self.interleave)
         assert self.fuse.bias is not None
         return gate_shift_fuse(
             head,
