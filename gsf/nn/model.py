@@ -5,8 +5,9 @@ The average over frames is the segmental consensus of Wang et al., "Temporal Seg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from .insertion import Insertion, insert_temporal
 from .places import Temporal
 from .pretrained import load_backbone
 from .timm_networks import TIMM_PREFIX
+from .versions import with_versions
 
 # What `pretrained` may be besides a file: the libraries that fetch weights of their own networks.
 DOWNLOADED = ("torchvision", "timm")
@@ -69,6 +71,10 @@ class VideoModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.dropout(self.features(x)))  # (B*T, num_classes)
         return logits.view(-1, self.num_segments, logits.shape[1]).mean(1)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As of any module; the state dict may come from a file that tells tensors alone."""
+        return super().load_state_dict(with_versions(self, state_dict), strict, assign)
 
 
 def create_model(

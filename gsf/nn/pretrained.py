@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbones import head_prefix
+from .versions import with_versions
 
 
 def load_backbone(net: nn.Module, path: str | Path) -> None:
@@ -50,7 +51,7 @@ def load_backbone(net: nn.Module, path: str | Path) -> None:
             f"{'; '.join(problems)}"
         )
     with torch.no_grad():
-        net.load_state_dict(state, strict=False)
+        net.load_state_dict(with_versions(net, state), strict=False)
 
 
 def _is_classifier(net: nn.Module, key: str, wanted: dict[str, Tensor]) -> bool:
