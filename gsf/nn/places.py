@@ -98,6 +98,7 @@ TABLE: tuple[Block | Stages, ...] = (
     Block("timm.models.regnet.Bottleneck", "conv1.conv", "conv3.conv", fuse_init="kaiming"),
     Block("timm.models.dla.DlaBasic", "conv1", "conv2", fuse_init="kaiming"),
     Block("timm.models.dla.DlaBottleneck", "conv1", "conv3", fuse_init="kaiming"),
+    Block("timm.models._efficientnet_blocks.ConvBnAct", "conv", "conv", only_if="has_skip"),
     Block("timm.models._efficientnet_blocks.DepthwiseSeparableConv", "conv_dw", "conv_pw", only_if="has_skip"),
     Block("timm.models._efficientnet_blocks.InvertedResidual", "conv_pw", "conv_pwl", only_if="has_skip"),
     Block("timm.models._efficientnet_blocks.EdgeResidual", "conv_exp", "conv_pwl", only_if="has_skip"),
