@@ -85,6 +85,15 @@ def head_prefix(net: nn.Module) -> str:
     return next(name for name in _HEADS if hasattr(net, name))
 
 
+def classifier_prefixes(net: nn.Module) -> tuple[str, ...]:
+    """What the keys of classifiers begin with in weights for `net`, auxiliary ones and those of timm included."""
+    auxiliary = (name for names in _AUXILIARY.values() for name in names)
+    names = [name for name in (*_HEADS, *auxiliary) if hasattr(net, name)]
+    theirs = (getattr(net, "pretrained_cfg", None) or {}).get("classifier") or ()
+    names += [theirs] if isinstance(theirs, str) else list(theirs)
+    return tuple(f"{name}." for name in names)
+
+
 def _remove_classifier(backbone: str, net: nn.Module) -> int:
     """Put the identity in the place of the last linear layer, and of a dropout right before it; return the width."""
     parent, name = net, head_prefix(net)

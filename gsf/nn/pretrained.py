@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .backbones import head_prefix
+from .backbones import classifier_prefixes
 from .versions import with_versions
 
 
@@ -24,7 +24,7 @@ def load_backbone(net: nn.Module, path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix != ".safetensors":
-        raise ValueError(f"{path}: ends in {path.suffix!r}, must be 'torchvision' or a .safetensors file")
+        raise ValueError(f"{path}: ends in {path.suffix!r}, must be 'torchvision', 'timm' or a .safetensors file")
     if not path.is_file():
         raise ValueError(f"{path}: does not exist, must be a .safetensors state dict; check the path")
     from safetensors import SafetensorError
@@ -55,4 +55,4 @@ def load_backbone(net: nn.Module, path: str | Path) -> None:
 
 
 def _is_classifier(net: nn.Module, key: str, wanted: dict[str, Tensor]) -> bool:
-    return key not in wanted and key.startswith(head_prefix(net) + ".")
+    return key not in wanted and key.startswith(classifier_prefixes(net))

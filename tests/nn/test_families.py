@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gsf.nn import GSF, insert_temporal
+from gsf.nn import GSF, create_model, insert_temporal
 from gsf.nn.backbones import known_backbones
 from gsf.nn.places import find_places
 from gsf.nn.shapes import ShapesOnly
@@ -161,3 +163,14 @@ def test_frames_of_a_clip_see_each_other_in_every_family(name: str, size: int) -
     assert difference() < 1e-5
     insert_temporal(net, "tsm", 2)
     assert difference() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "mnasnet0_5", "squeezenet1_1"])
+def test_file_of_image_weights_loads_without_its_classifiers(name: str, tmp_path: Path) -> None:
+    theirs = as_shapes(name).to_empty(device="cpu")
+    state = {key: torch.full_like(value, 1) for key, value in theirs.state_dict().items()}
+    save_file(state, tmp_path / "weights.safetensors")
+    model = create_model(name, "gsf", 3, 2, pretrained=tmp_path / "weights.safetensors")
+    own = {key: value for key, value in model.backbone.state_dict().items() if ".temporal." not in key}
+    assert own.keys() < state.keys()
+    assert all((value == 1).all() for value in own.values())

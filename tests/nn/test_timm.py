@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from gsf.nn import GSF, Preprocessing, create_model
@@ -74,6 +76,16 @@ def test_model_on_a_network_of_timm_runs_learns_and_keeps_its_state(name: str) -
     again.load_state_dict(model.state_dict())
     with torch.inference_mode():
         assert torch.equal(again(x), model.eval()(x))
+
+
+@needs_timm
+@pytest.mark.parametrize("name", ["resnet10t", "convnext_atto", "mobilenetv3_small_050"])
+def test_file_of_timms_weights_loads_without_its_classifier(name: str, tmp_path: Path) -> None:
+    timm = importlib.import_module("timm")
+    state = {key: torch.full_like(value, 1) for key, value in timm.create_model(name).state_dict().items()}
+    save_file(state, tmp_path / "weights.safetensors")
+    model = create_model(f"timm:{name}", "none", 5, 2, pretrained=tmp_path / "weights.safetensors")
+    assert all((value == 1).all() for value in model.backbone.state_dict().values())
 
 
 @needs_timm
