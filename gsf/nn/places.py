@@ -10,6 +10,7 @@ blocks with a shortcut alone. All others are by analogy:
 
 * inverted residuals (MobileNet, MNASNet, EfficientNet) follow MobileNetV2: a block without shortcut has no place,
   because what the module takes from a frame would be lost to it;
+* DenseNet has its norms in front of convolutions: what the last one adds to the others is what moves;
 * the block of a ConvNeXt has one convolution, the depthwise one: it is first and last;
 * the branches of a Fire block (SqueezeNet) open with the squeeze and close with the wider expansion;
 * networks without blocks (VGG, AlexNet) have stages that end in a max pooling: the last convolution of each, and for
@@ -210,12 +211,14 @@ def _matches(path: str, entry: str) -> bool:
 
 
 def _plain_conv(net: nn.Module, path: str) -> nn.Conv2d:
-    """The convolution at a path; another class would lose what it computes besides when it is replaced."""
+    """The convolution at a path; another class, or hooks, would be lost with what they compute when it is replaced."""
     module = net.get_submodule(path)
-    if type(module) is not nn.Conv2d:
+    hooked = bool(module._forward_hooks or module._forward_pre_hooks)
+    if type(module) is not nn.Conv2d or hooked:
+        what = f"{type(module).__name__}{' with hooks' if hooked else ''}"
         raise ValueError(
-            f"{type(net).__name__}: {path} is a {type(module).__name__}, must be a plain Conv2d to take a temporal "
-            "module; name other convolutions with where="
+            f"{type(net).__name__}: {path} is a {what}, must be a plain Conv2d to take a temporal module; "
+            "name other convolutions with where="
         )
     return module
 

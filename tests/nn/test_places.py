@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +116,10 @@ def test_convolution_that_computes_more_is_refused() -> None:
     net = nn.Sequential(Scaled(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3))
     with pytest.raises(ValueError, match="0 is a Scaled, must be a plain Conv2d"):
         insert_temporal(net, "gsf", 2, where=["0"])
+    hooked = net[2].register_forward_hook(lambda *_: None)
+    with pytest.raises(ValueError, match="2 is a Conv2d with hooks, must be a plain Conv2d"):
+        insert_temporal(net, "gsf", 2, where=["2"])
+    hooked.remove()
     assert len(insert_temporal(net, "gsf", 2, where=["2"])) == 1
 
 
@@ -214,3 +220,14 @@ def test_inception_nets_see_what_their_image_weights_want(name: str, monkeypatch
     x = normalised((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     ours = model.eval().features(normalised(preprocessing.mean, preprocessing.std)[None])
     torch.testing.assert_close(ours, theirs(x), rtol=1e-3, atol=1e-4)
+
+
+def test_documented_lines_for_a_cnn_of_ones_own_run() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    section = page.split("## Your own CNN in five lines\n")[1].split("\n### ")[0]
+    first, second = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(first, names)
+    assert names["clip_logits"].shape == (2, 174)
+    exec(second, names)
+    assert [(row.where, row.processed) for row in names["rows"]] == [("0", 8), ("3", 16)]
