@@ -15,14 +15,13 @@ from torch import nn
 from .own import OWN, Own
 from .preprocessing import Preprocessing as Preprocessing
 from .resnet import ResNet
+from .timm_networks import TIMM_PREFIX, build_timm
 
 # Heads of the torchvision families, by the name of the attribute.
 _HEADS = ("fc", "classifier", "head", "heads")
-# Auxiliary classifiers change what a network returns in training.
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "googlenet": {"aux_logits": False, "init_weights": True},
-    "inception_v3": {"aux_logits": False, "init_weights": True},
-}
+# Networks with auxiliary classifiers, which change what is returned in training: the attributes that hold those. Their
+# weights want -1..1, to which torchvision converts inside of the network if it loads them; here it is preprocessing.
+_AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
 @dataclass(frozen=True)
@@ -35,34 +34,37 @@ class Trunk:
 
 
 def known_backbones() -> list[str]:
-    """Names that `create_model` knows, sorted: ours, and torchvision's networks that end in a linear classifier."""
+    """Names that `create_model` knows, sorted: ours, and torchvision's. (timm's are asked of timm.)"""
     models = _torchvision_models()
-    names = models.list_models(module=models)
-    # squeezenets end in a convolution
-    return sorted({*OWN, *(name for name in names if not name.startswith("squeezenet"))})
+    return sorted({*OWN, *models.list_models(module=models)})
 
 
 def build_trunk(backbone: str, *, pretrained: bool) -> Trunk:
-    """Build a backbone by name; `pretrained` fetches torchvision's own default weights.
+    """Build a backbone by name; `pretrained` fetches the default weights of torchvision, or of timm for `timm:NAME`.
 
     Raises:
-        ValueError: an unknown name, or weights that cannot be had.
+        ValueError: an unknown name, a library that is absent, or weights that cannot be had.
     """
     if backbone in OWN:
         return _own_trunk(backbone, OWN[backbone], pretrained=pretrained)
+    if backbone.startswith(TIMM_PREFIX):
+        return Trunk(*build_timm(backbone, pretrained=pretrained))
     known = known_backbones()
     if backbone not in known:
         close = difflib.get_close_matches(backbone, known, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"backbone is {backbone!r}{hint}, must be one of {', '.join(known)}")
+        raise ValueError(f"backbone is {backbone!r}{hint}, must be timm:NAME or one of {', '.join(known)}")
     models = _torchvision_models()
     weights = models.get_model_weights(backbone).DEFAULT
     try:
-        net = models.get_model(backbone, weights=weights if pretrained else None, **_OPTIONS.get(backbone, {}))
+        net = models.get_model(backbone, weights=weights if pretrained else None, **_options(backbone, pretrained))
     except (OSError, RuntimeError) as error:
         if not pretrained:
             raise
         raise _cannot_be_had(backbone, weights, error) from error
+    for name in _AUXILIARY.get(backbone, ()):
+        setattr(net, name, None)
+        net.aux_logits = False
     width = _remove_classifier(backbone, net)
     return Trunk(net, width, _preprocessing(backbone, net, weights.transforms()))
 
@@ -92,6 +94,13 @@ def _cannot_be_had(backbone: str, weights: Any, error: Exception) -> ValueError:
     )
 
 
+def _options(backbone: str, pretrained: bool) -> dict[str, Any]:
+    """What a torchvision network is built with; with weights, it decides on auxiliary classifiers itself."""
+    if backbone not in _AUXILIARY:
+        return {}
+    return {"transform_input": False} if pretrained else {"aux_logits": False, "init_weights": True}
+
+
 def _torchvision_models() -> Any:
     """torchvision, only now: it takes seconds to import, and the layers do without. (It has no type hints.)"""
     return importlib.import_module("torchvision.models")
@@ -102,9 +111,20 @@ def head_prefix(net: nn.Module) -> str:
     return next(name for name in _HEADS if hasattr(net, name))
 
 
+def classifier_prefixes(net: nn.Module) -> tuple[str, ...]:
+    """What the keys of classifiers begin with in weights for `net`, auxiliary ones and those of timm included."""
+    auxiliary = (name for names in _AUXILIARY.values() for name in names)
+    names = [name for name in (*_HEADS, *auxiliary) if hasattr(net, name)]
+    theirs = (getattr(net, "pretrained_cfg", None) or {}).get("classifier") or ()
+    names += [theirs] if isinstance(theirs, str) else list(theirs)
+    return tuple(f"{name}." for name in names)
+
+
 def _remove_classifier(backbone: str, net: nn.Module) -> int:
     """Put the identity in the place of the last linear layer, and of a dropout right before it; return the width."""
     parent, name = net, head_prefix(net)
+    if isinstance(head := getattr(net, name), nn.Sequential) and isinstance(head[-1], nn.AdaptiveAvgPool2d):
+        return _remove_convolution(head)
     while not isinstance(child := getattr(parent, name), nn.Linear):
         names = list(child._modules)
         if not names:
@@ -116,10 +136,20 @@ def _remove_classifier(backbone: str, net: nn.Module) -> int:
     return child.in_features
 
 
+def _remove_convolution(head: nn.Sequential) -> int:
+    """A classifier that is a 1x1 convolution in front of the pooling (SqueezeNet): the pooling alone stays."""
+    conv = next(layer for layer in head if isinstance(layer, nn.Conv2d))
+    for position in range(len(head) - 1):
+        head[position] = nn.Identity()
+    return conv.in_channels
+
+
 def _preprocessing(backbone: str, net: nn.Module, transforms: Any) -> Preprocessing:
     """RGB / 255 with the mean and std of the weights; sizes in the proportion 224 of 256 (299 of 342)."""
     size = int(getattr(net, "image_size", transforms.crop_size[0]))
     mean, std = (cast("tuple[float, float, float]", tuple(values)) for values in (transforms.mean, transforms.std))
+    if backbone in _AUXILIARY:
+        mean = std = (0.5, 0.5, 0.5)
     return Preprocessing(
         size=size, short_side=round(size * 256 / 224), mean=mean, std=std, colour_order="rgb", scale=255.0
     )

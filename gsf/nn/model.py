@@ -5,15 +5,22 @@ The average over frames is the segmental consensus of Wang et al., "Temporal Seg
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from ._clips import Start
 from .backbones import Preprocessing, Trunk, build_trunk
-from .insertion import Insertion, Temporal, insert_temporal
+from .insertion import Insertion, insert_temporal
+from .places import Temporal
 from .pretrained import load_backbone
+from .timm_networks import TIMM_PREFIX
+from .versions import with_versions
+
+# What `pretrained` may be besides a file: the libraries that fetch weights of their own networks.
+DOWNLOADED = ("torchvision", "timm")
 
 if TYPE_CHECKING:
     from .released import Released
@@ -70,6 +77,10 @@ class VideoModel(nn.Module):
         logits: Tensor = self.classifier(self.dropout(self.features(x)))  # (B*T, num_classes)
         return logits.view(-1, self.num_segments, logits.shape[1]).mean(1)
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As of any module; the state dict may come from a file that tells tensors alone."""
+        return super().load_state_dict(with_versions(self, state_dict), strict, assign)
+
 
 def create_model(
     backbone: str,
@@ -81,22 +92,27 @@ def create_model(
     dropout: float = 0.5,
     pretrained: str | Path | None = None,
     start: Start = "published",
+    gate: bool = True,
+    fuse: bool = True,
     interleave: bool = True,
+    where: Sequence[str] | None = None,
 ) -> VideoModel:
     """Build a video model; random weights come from torch's global generator.
 
     Args:
-        backbone: one of ours (`gsf.nn.own.OWN`) or a torchvision classification network by its name; temporal modules
-            need a network that publishes their places, or a family that `gsf.nn.insertion.TABLE` lists.
+        backbone: one of ours (`gsf.nn.own.OWN`), a torchvision classification network by its name, or one of timm's as
+            `timm:NAME`; temporal modules need a place in it: published by the network, a kind of block that
+            `gsf.nn.places.TABLE` lists, or `where`.
         temporal: "none" (TSN), "tsm", "gsm" or "gsf".
         num_classes: width of the logits.
         num_segments: frames T of a clip.
         ratio: share of the channels in GSM and GSF.
         dropout: probability in front of the classifier, 0 <= dropout < 1.
-        pretrained: None, "torchvision" (its default weights, downloaded) or a file with the backbone's own keys, see
-            `load_backbone`.
+        pretrained: None, "torchvision" or "timm" (the default weights there, downloaded) or a file with the backbone's
+            own keys, see `load_backbone`.
         start: initial state of the temporal modules, see `GSF`.
-        interleave: see `GSF`.
+        gate, fuse, interleave: False leaves this part out, see `GSF`.
+        where: which places get a module, see `insert_temporal`; names are those in `backbone`.
 
     Raises:
         ValueError: an unknown name or choice, a number out of range, weights that are absent or do not fit.
@@ -106,12 +122,32 @@ def create_model(
             raise ValueError(f"{name} is {value}, must be >= 1")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}, must be >= 0 and < 1")
-    trunk = build_trunk(backbone, pretrained=pretrained == "torchvision")
-    if pretrained is not None and pretrained != "torchvision":
+    downloaded = _is_downloaded(backbone, pretrained)
+    trunk = build_trunk(backbone, pretrained=downloaded)
+    if pretrained is not None and not downloaded:
         load_backbone(trunk.net, pretrained)
     # The classifier is drawn before the temporal modules: one seed gives all of them the same one.
     model = VideoModel(trunk, num_classes, num_segments, dropout=dropout)
     model.insertions = insert_temporal(
-        trunk.net, temporal, num_segments, ratio=ratio, start=start, interleave=interleave
+        trunk.net,
+        temporal,
+        num_segments,
+        ratio=ratio,
+        where=where,
+        start=start,
+        gate=gate,
+        fuse=fuse,
+        interleave=interleave,
     )
     return model
+
+
+def _is_downloaded(backbone: str, pretrained: str | Path | None) -> bool:
+    """Whether `pretrained` names the library that the backbone is from, rather than a file."""
+    library = "timm" if backbone.startswith(TIMM_PREFIX) else "torchvision"
+    if pretrained in DOWNLOADED and pretrained != library:
+        raise ValueError(
+            f"backbone {backbone}: pretrained is {pretrained!r}, must be {library!r}, a .safetensors file or None: "
+            "weights come from the library that the network is from"
+        )
+    return pretrained == library

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .backbones import head_prefix
+from .backbones import classifier_prefixes
 from .bninception import BNInception
 from .inceptionv3 import InceptionV3
+from .versions import with_versions
 from .weights import check_fit, read_weights
 
 
@@ -42,13 +43,14 @@ def load_backbone(net: nn.Module, path: str | Path) -> None:
         classifier = _linear_over(net.width, state)
         state = {key: value for key, value in state.items() if key not in classifier}
     else:
-        prefix = head_prefix(net) + "."
-        state = {key: value for key, value in state.items() if key in wanted or not key.startswith(prefix)}
+        heads = classifier_prefixes(net)
+        state = {key: value for key, value in state.items() if key in wanted or not key.startswith(heads)}
     named = {names[key]: value for key, value in wanted.items()}
     state = {key: _as_vector(value, named.get(key)) for key, value in state.items()}
     check_fit(f"{path}: does not fit {type(net).__name__}", state, named, rule=rule)
     with torch.no_grad():
-        net.load_state_dict({key: state[name] for key, name in names.items() if name in state}, strict=False)
+        found = {key: state[name] for key, name in names.items() if name in state}
+        net.load_state_dict(with_versions(net, found), strict=False)
 
 
 def published_keys(net: BNInception | InceptionV3) -> dict[str, str]:

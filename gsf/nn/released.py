@@ -21,9 +21,9 @@ from torch import Tensor
 
 from .gsf import GSF
 from .gsm import GSM
-from .insertion import Temporal
 from .model import VideoModel, create_model
 from .own import OWN
+from .places import Temporal
 from .released_frames import trained_frames
 from .released_keys import module_state_dict as module_state_dict
 from .released_keys import own_state_dict, released_state_dict, temporal_prefixes

@@ -38,7 +38,10 @@ def build_model(model: Model, *, num_classes: int, pretrained: str | Path | None
         dropout=model.dropout,
         pretrained=pretrained,
         start=model.start,
+        gate=model.gate,
+        fuse=model.fuse,
         interleave=model.interleave,
+        where=model.where,
     )
 
 

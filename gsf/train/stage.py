@@ -12,6 +12,7 @@ from gsf.data.clips import TrainingClips, ValidationClips, Videos
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.lists import read_manifest
 from gsf.errors import TrainError
+from gsf.nn.model import DOWNLOADED
 from gsf.params.base import load
 from gsf.params.flat import flatten
 from gsf.params.model import Model
@@ -208,12 +209,14 @@ def _training_key(
 
 def _pretrained(project: Project, model: Model) -> tuple[str | Path | None, list[Input]]:
     """What `create_model` takes as pretrained weights, and the file behind it as an input of the stage."""
-    if model.pretrained is None or model.pretrained == "torchvision":
+    if model.pretrained is None or model.pretrained in DOWNLOADED:
         return model.pretrained, []
     path = Path(model.pretrained)
     path = path if path.is_absolute() else project.root / path
     if not path.is_file():
-        raise TrainError(f"model {model.name}: pretrained is {model.pretrained}, must be 'torchvision' or a file")
+        raise TrainError(
+            f"model {model.name}: pretrained is {model.pretrained}, must be {' or '.join(DOWNLOADED)} or a file"
+        )
     if path.resolve().is_relative_to(project.root.resolve()):
         return path, [root_input(project, path)]
     return path, [Input(path=f"weights/{path.name}", sha256=hash_cache(project).sha256(path), receipt=None)]

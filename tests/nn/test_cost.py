@@ -13,6 +13,7 @@ from gsf.nn.backbones import Preprocessing, Trunk
 from gsf.nn.cost import count_macs, count_parameters
 from gsf.nn.insertion import insert_temporal
 from gsf.nn.model import VideoModel
+from gsf.nn.shapes import ShapesOnly
 
 PREPROCESSING = Preprocessing(20, 24, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "rgb", 255.0)
 
@@ -62,6 +63,16 @@ def test_cost_of_a_network_and_of_its_temporal_module_is_that_of_their_convoluti
     without = count_parameters(tiny("none"))
     assert count_parameters(tiny("gsm", ratio=ratio)) == without + 29 * processed + 2
     assert count_parameters(tiny("gsf", ratio=ratio)) == without + 29 * processed + 40
+
+
+@pytest.mark.parametrize("backbone", ["regnet_y_400mf", "googlenet", "squeezenet1_1"])
+def test_cost_is_told_by_shapes_for_networks_that_meta_tensors_cannot_build(backbone: str) -> None:
+    with ShapesOnly():
+        model = create_model(backbone, "gsf", 5, 2)
+    assert all(value.is_meta for value in model.parameters())
+    real = create_model(backbone, "gsf", 5, 2)
+    assert count_parameters(model) == count_parameters(real)
+    assert count_macs(model, size=64) == count_macs(real, size=64) > 0
 
 
 def test_shift_costs_nothing() -> None:
