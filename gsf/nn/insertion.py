@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from ._clips import Start, check_start
 from .gsf import GSF
 from .gsm import GSM
-from .places import TEMPORALS, Place, Temporal, find_places
+from .places import TEMPORALS, Place, find_places
+from .places import Temporal as Temporal
 from .tsm import TSM
 
 
