@@ -2,8 +2,8 @@
 
     python bench/nn_network.py [--backbone resnet50] [--size 224] [--rounds 5] [--threads 1]
 
-A clip of 8 frames, ratio 1, float32, on a CPU; evaluation is one forward pass, training a forward and a backward pass. The
-networks run in turn, round by round; a case is a ratio of medians. Needs torch alone.
+A clip of 8 frames, ratio 1, float32, on a CPU; evaluation is one forward pass, training a forward and a backward pass.
+The networks run in turn, round by round; a case is a ratio of medians. Needs torch alone.
 """
 
 from __future__ import annotations
@@ -80,21 +80,16 @@ def main() -> None:
             steps = [partial(step, model, clips, training=mode == "training") for model in (tsn, gsf, plain)]
             of_tsn, of_gsf, of_plain = (seconds * 1e3 for seconds in median_seconds(steps, options.rounds))
             name = f"{options.backbone}, {FRAMES} x {options.size} px, {layout}, {mode}"
+            limit, measured = AT_MOST[mode], partial(case, metric="time of a clip", value=of_gsf, unit="ms")
             cases += [
-                case(
-                    f"{name}: GSF against TSN (goal: at most {AT_MOST[mode]:g} times its time)",
-                    "time of a clip",
-                    of_gsf,
-                    "ms",
+                measured(
+                    f"{name}: GSF against TSN (goal: at most {limit:g} times its time)",
                     baseline=of_tsn,
                     ratio=of_tsn / of_gsf,
-                    goal=round(1 / AT_MOST[mode], 3),
+                    goal=round(1 / limit, 3),
                 ),
-                case(
+                measured(
                     f"{name}: GSF against the transcription",
-                    "time of a clip",
-                    of_gsf,
-                    "ms",
                     baseline=of_plain,
                     ratio=of_plain / of_gsf,
                     goal=AT_LEAST[mode],
