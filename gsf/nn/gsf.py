@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
+from . import functional
 from ._clips import Start, check_batch, check_segments, check_start, processed_channels, split_channels
 from .fuse import gate_shift_fuse
 from .gate import Gate
@@ -71,6 +73,16 @@ class GSF(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSF", x, self.channels, self.num_segments)
+        if torch.compiler.is_compiling():  # exporting, too
+            return functional.gate_shift_fuse(
+                x,
+                self.gate(x[:, : self.processed]),
+                self.fuse.weight,
+                self.fuse.bias,
+                channels=self.processed,
+                scale=self.fuse_scale,
+                interleave=self.interleave,
+            )
         head, rest = split_channels(x, self.processed)
         gate = self.gate(head)  # (B, T, 2, H, W)
         assert self.fuse.bias is not None

@@ -5,8 +5,10 @@ Sudhakaran, Escalera, Lanz, "Gate-Shift Networks for Video Action Recognition", 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from . import functional
 from ._clips import Start, check_batch, check_segments, check_start, processed_channels, shift
 from .gate import Gate
 from .groups import join_groups, split_groups
@@ -55,7 +57,10 @@ class GSM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSM", x, self.channels, self.num_segments)
         features = x[:, : self.processed]
-        gate = self.gate(features).unsqueeze(3)  # (B, T, 2, 1, H, W)
+        gate = self.gate(features)  # (B, T, 2, H, W)
+        if torch.compiler.is_compiling():  # exporting, too
+            return functional.gate_shift_fuse(x, gate, None, None, channels=self.processed, interleave=self.interleave)
+        gate = gate.unsqueeze(3)  # (B, T, 2, 1, H, W)
         groups = split_groups(features, self.num_segments)  # (B, T, 2, F/2, H, W)
         moving = groups * gate
         out = (groups - moving) + shift(moving)
