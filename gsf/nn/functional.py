@@ -60,7 +60,7 @@ def gate_shift_fuse(
 def temporal_shift(x: Tensor, num_segments: int, fold: int) -> Tensor:
     """TSM on `(B*T, C, H, W)`: the first `fold` channels take frame t+1, the next ones frame t-1."""
     maps = x.view(-1, num_segments, *x.shape[1:])  # (B, T, C, H, W)
-    later, earlier, rest = maps.split([fold, fold, x.shape[1] - 2 * fold], 2)
+    later, earlier, rest = torch.split(maps, [fold, fold, x.shape[1] - 2 * fold], 2)
     out = torch.cat([part.flatten(0, 1) for part in (_later(later), _earlier(earlier), rest)], 1)
     # Clips of one frame leave the format of a concatenation open.
     return out.contiguous(memory_format=torch.channels_last) if _channels_last(x) else out
