@@ -63,11 +63,11 @@ def export_model(
     _check_choices(path, format)
     model = copy.deepcopy(model).cpu().eval()
     size = model.preprocessing.size if size is None else size
-    described = _describe(model, size) | dict(metadata or {})
+    text = json.dumps(_describe(model, size) | dict(metadata or {}), sort_keys=True)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         with torch.no_grad():
-            _write(model, _clips(model, _TRACED, size), temporary, format, json.dumps(described, sort_keys=True))
+            _write(model, _clips(model, _TRACED, size), temporary, format, text)
             run = _loaded(temporary, format)
             error = None if run is None else max(_error(model, run, batch, size) for batch in _BATCHES)
         if error is not None and not error < TOLERANCE:  # also where it is not a number
@@ -78,7 +78,7 @@ def export_model(
         os.replace(temporary, path)  # noqa: PTH105
     finally:
         temporary.unlink(missing_ok=True)
-    return Exported(path, format, error, described)
+    return Exported(path, format, error, json.loads(text))
 
 
 def _check_choices(path: Path, format: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from gsf.errors import ParamsError, ProvenanceError, TrainError
 from gsf.nn.export import Exported, Format, export_model
+from gsf.nn.insertion import Temporal
 from gsf.nn.model import VideoModel, create_model
 from gsf.params.base import load, read_yaml
 from gsf.params.model import Model
@@ -50,19 +51,16 @@ def named_model(
 
     Args:
         name: `backbone/temporal` (resnet50/gsf), or a file of params/models.
+        num_classes: width of the logits.
         num_segments: frames T of a clip, 8 unless told; a file says it itself.
         ratio: share of the channels, 1 unless told; a file says it itself.
     """
-    backbone, slash, temporal = name.partition("/")
-    if slash:
+    if "/" in name:
+        backbone, _, temporal = name.rpartition("/")
+        num_segments = 8 if num_segments is None else num_segments
+        ratio = 1.0 if ratio is None else ratio
         with torch.device("meta"):
-            return create_model(
-                backbone,
-                temporal,
-                num_classes,
-                8 if num_segments is None else num_segments,
-                ratio=1.0 if ratio is None else ratio,
-            )  # type: ignore[arg-type]
+            return create_model(backbone, cast("Temporal", temporal), num_classes, num_segments, ratio=ratio)
     if num_segments is not None or ratio is not None:
         raise ParamsError(
             f"model {name}: segments or ratio is given, must be left to params/models/{name}.yaml; "

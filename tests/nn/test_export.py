@@ -79,17 +79,17 @@ def test_exported_file_agrees_with_the_model_and_describes_itself(temporal: Any,
     assert content["preprocessing"]["colour_order"] == "rgb"
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_whole_network_exports(format: Any, tmp_path: Path) -> None:
+@needs("onnx", "onnxscript", "onnxruntime")
+def test_whole_network_exports(tmp_path: Path) -> None:
     model = shaken(create_model("resnet18", "gsf", 5, 2, ratio=0.5))
-    done = export_model(model, tmp_path / f"model{SUFFIXES[format]}", format=format, size=32)
+    done = export_model(model, tmp_path / "model.onnx", format="onnx", size=32)
     assert done.error is not None
     assert done.error < TOLERANCE
     seen = done.metadata["preprocessing"]
     assert (seen["size"], seen["short_side"]) == (32, 37)  # 256 of 224
 
 
-@pytest.mark.parametrize("backbone", ["bninception", "inceptionv3", "resnet50", "mobilenet_v2"])
+@pytest.mark.parametrize("backbone", ["bninception", "inceptionv3", "mobilenet_v2"])
 def test_every_family_exports(backbone: str, tmp_path: Path) -> None:
     if backbone not in known_backbones():
         pytest.skip(f"{backbone} is not among the backbones")
