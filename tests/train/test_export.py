@@ -99,10 +99,10 @@ def test_network_of_a_file_takes_its_sizes_from_there(project: Project, capsys: 
 
 def test_names_of_networks_are_checked(project: Project) -> None:
     with pytest.raises(
-        ParamsError, match=r"model 'gfs' is unknown, must be backbone/temporal .*params/models: gsf, tsn"
+        ParamsError, match=r"'gfs' is unknown, must be backbone/temporal .*params/models: gsf, tsn"
     ):
         named_model("gfs", num_classes=3)
-    with pytest.raises(ParamsError, match="must be left to params/models/gsf.yaml"):
+    with pytest.raises(ParamsError, match=r"must be left to params/models/gsf\.yaml"):
         named_model("gsf", num_classes=3, ratio=0.5)
     with pytest.raises(ValueError, match="temporal is 'gst'"):
         named_model("resnet18/gst", num_classes=3)
