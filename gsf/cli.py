@@ -260,8 +260,8 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _model(args: argparse.Namespace) -> None:
+    from gsf.deploy.named import named_model
     from gsf.nn.describe import describe
-    from gsf.train.export import named_model
 
     model = named_model(args.name, num_classes=args.classes, num_segments=args.segments, ratio=args.ratio)
     found = describe(model)
@@ -269,7 +269,7 @@ def _model(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from gsf.train.export import export_checkpoint
+    from gsf.deploy.export import export_checkpoint
 
     done = export_checkpoint(args.source, args.output, format=args.format)
     if done.error is None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from gsf.cli import main
+from gsf.deploy.named import named_model
 from gsf.errors import ParamsError
 from gsf.params.model import Model
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.train.checkpoint import CheckpointInfo, build_model, read_checkpoint, write_checkpoint
-from gsf.train.export import named_model
 from tests.small_project import make_project
 
 CLASSES = ["down", "left", "right"]
@@ -98,9 +98,7 @@ def test_network_of_a_file_takes_its_sizes_from_there(project: Project, capsys: 
 
 
 def test_names_of_networks_are_checked(project: Project) -> None:
-    with pytest.raises(
-        ParamsError, match=r"'gfs' is unknown, must be backbone/temporal .*params/models: gsf, tsn"
-    ):
+    with pytest.raises(ParamsError, match=r"'gfs' is unknown, must be backbone/temporal .*params/models: gsf, tsn"):
         named_model("gfs", num_classes=3)
     with pytest.raises(ParamsError, match=r"must be left to params/models/gsf\.yaml"):
         named_model("gsf", num_classes=3, ratio=0.5)
