@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_setup_verbs(verbs)
     _add_data_stages(verbs)
     _add_network_stages(verbs)
+    _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
     _add_engine_verbs(verbs)
     return parser
@@ -112,6 +113,21 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
     report = verbs.add_parser("report", help="stage: the results table and the receipts behind it")
     report.add_argument("study")
     report.set_defaults(call=_report)
+
+
+def _add_network_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
+    model = verbs.add_parser("model", help="what a network is: size, cost, temporal modules, preprocessing")
+    model.add_argument("name", help="a file of params/models, or backbone/temporal: resnet50/gsf")
+    model.add_argument("--classes", type=int, default=174, help="width of the logits; default: 174")
+    model.add_argument("--segments", type=int, help="frames of a clip, for backbone/temporal; default: 8")
+    model.add_argument("--ratio", type=float, help="share of the channels, for backbone/temporal; default: 1")
+    model.add_argument("--json", action="store_true")
+    model.set_defaults(call=_model)
+    export = verbs.add_parser("export", help="a checkpoint as a file for other programs, checked against it")
+    export.add_argument("source", help="a checkpoint file, or a run of the active study: gsf-s0")
+    export.add_argument("--format", choices=["onnx", "torch"], required=True)
+    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="ends in .onnx or .pt2")
+    export.set_defaults(call=_export)
 
 
 def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
@@ -241,6 +257,25 @@ def _report(args: argparse.Namespace) -> None:
     _show(run(project, args.study))
     sync_quietly(project)
     print(f"results/{args.study}/README.md holds the table; `gsf verify {args.study}` checks it")
+
+
+def _model(args: argparse.Namespace) -> None:
+    from gsf.deploy.named import named_model
+    from gsf.nn.describe import describe
+
+    model = named_model(args.name, num_classes=args.classes, num_segments=args.segments, ratio=args.ratio)
+    found = describe(model)
+    print(json.dumps(found.to_json(), indent=2) if args.json else found.to_text())
+
+
+def _export(args: argparse.Namespace) -> None:
+    from gsf.deploy.export import export_checkpoint
+
+    done = export_checkpoint(args.source, args.output, format=args.format)
+    if done.error is None:
+        print(f"{done.path}: NOT checked against the checkpoint, onnxruntime is absent: pip install onnxruntime")
+    else:
+        print(f"{done.path}: outputs agree with the checkpoint's, relative error {done.error:.1e}")
 
 
 def _trace(args: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from . import functional
 from .blocks import Body
 from .eager import Norm, forward, statistics
 from .eager_grad import backward
@@ -23,6 +24,8 @@ def gate_shift_fuse(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: 
         fuse: the two fuse convolutions as one; None adds what moved and what stayed (GSM).
         body: the constants.
     """
+    if torch.compiler.is_compiling() or not (gate is None or type(gate.norm) is nn.BatchNorm2d):
+        return _plain(x, gate, fuse, body)
     if not x.is_contiguous() and not x.is_contiguous(memory_format=torch.channels_last):
         x = x.contiguous()
     mean = variance = None
@@ -37,6 +40,21 @@ def gate_shift_fuse(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: 
         weights[4:] = [fuse.weight, fuse.bias]
     out: Tensor = _Body.apply(x, *weights, mean, variance, eps, of_batch, body)
     return out
+
+
+def _plain(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: Body) -> Tensor:
+    """In plain operations: for compilers and export, and norms of another kind (one over several processes, say)."""
+    clips, (height, width) = x.shape[0] // body.time, x.shape[-2:]
+    plane = x.new_ones((clips, body.time, 2, height, width)) if gate is None else gate(x[:, : body.processed])
+    return functional.gate_shift_fuse(
+        x,
+        plane,
+        None if fuse is None else fuse.weight,
+        None if fuse is None else fuse.bias,
+        channels=body.processed,
+        scale=body.scale,
+        interleave=body.interleave,
+    )
 
 
 def _of_batch(norm: nn.BatchNorm2d, x: Tensor, body: Body) -> tuple[Tensor, Tensor]:

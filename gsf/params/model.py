@@ -24,9 +24,7 @@ class Model(Strict):
     fuse: bool = True  # GSF alone; false: what moved and what stayed are added, as in GSM
     interleave: bool = True  # the published channel permutation (GSF, GSM); off with start: identity
     where: list[str] | None = Field(default=None, min_length=1)  # places, names or patterns; null: all of them
-    pretrained: str | None = (
-        None  # "torchvision", "timm", or a file (.safetensors, .pth), absolute or in the project
-    )
+    pretrained: str | None = None  # "torchvision", "timm", or a file (.safetensors, .pth), absolute or in the project
     dropout: float = Field(default=0.5, ge=0, lt=1, strict=False)  # in front of the classifier
 
     @model_validator(mode="after")

@@ -1,0 +1,1 @@
+"""Trained networks outside of the pipeline: what they are, and as files for other programs."""
