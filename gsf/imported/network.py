@@ -55,4 +55,20 @@ def read_network(path: Path, *, num_segments: int) -> Network:
     num_classes = len(ours["classifier.weight"])
     model = create_model(backbone, temporal, num_classes, num_segments, ratio=ratio)  # type: ignore[arg-type]
     model.load_state_dict(ours)
-    return Network(model, backbone, temporal, ratio, num_classes, content.get("epoch"), content.get("best_prec1"))
+    epoch = content.get("epoch")
+    return Network(
+        model,
+        backbone,
+        temporal,
+        ratio,
+        num_classes,
+        epoch=epoch if isinstance(epoch, int) else None,
+        best_prec1=_percent(content.get("best_prec1")),
+    )
+
+
+def _percent(value: Any) -> float | None:
+    """An accuracy, which released files hold as a number or a tensor of one."""
+    if isinstance(value, Tensor) and value.numel() == 1:
+        value = value.item()
+    return round(float(value), 4) if isinstance(value, int | float) and 0 <= value <= 100 else None
