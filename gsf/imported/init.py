@@ -17,7 +17,7 @@ from gsf.params.base import load, validate
 from gsf.params.benchmark import Benchmark
 from gsf.params.imported import Imported
 from gsf.params.protocol import Protocol
-from gsf.params.study import Study
+from gsf.params.study import Experiment, Study
 from gsf.project import Project, check_name
 from gsf.provenance.hashing import sha256_file, write_atomically
 
@@ -120,20 +120,21 @@ def import_checkpoint(
 
 def _study(project: Project, file: Path, name: str, benchmark: str, *, num_segments: int) -> str:
     """The text of a study with the experiment in it: the study that is there with a line more, or a new one."""
-    if file.exists():
-        load(Study, file)
-        text = add_experiment(file.read_text(encoding="utf-8"), name, benchmark)
-    else:
-        text = study_yaml(file.stem, name, benchmark, protocol=_protocol(project, num_segments))
-    where = project.relative(file)
-    before = load(Study, file).experiments if file.exists() else {}
-    after = validate(Study, yaml.safe_load(text), where=where).experiments
-    if name in before:
+    if not file.exists():
+        return study_yaml(file.stem, name, benchmark, protocol=_protocol(project, num_segments))
+    where, before = project.relative(file), load(Study, file)
+    if name in before.experiments:
         raise ParamsError(f"{where}: experiments has {name!r} already, must be a new one; give another --name")
-    if {key: item for key, item in after.items() if key != name} != before or name not in after:
+    text = add_experiment(file.read_text(encoding="utf-8"), name, benchmark)
+    experiments = before.experiments | {name: Experiment(benchmark=benchmark, imported=name)}
+    try:
+        as_wanted = Study.model_validate(yaml.safe_load(text)) == before.model_copy(update={"experiments": experiments})
+    except (yaml.YAMLError, ValueError):
+        as_wanted = False
+    if not as_wanted:
         raise ParamsError(
             f"{where}: experiments must be a mapping with one indented line an experiment, so that a line can be added;"
-            f" add it by hand: {name}: {{benchmark: {benchmark}, imported: {name}}}"
+            f" rewrite it so, or add by hand {name}: {{benchmark: {benchmark}, imported: {name}}}"
         )
     return text
 
