@@ -8,6 +8,7 @@ from .gsf import GSF
 from .gsm import GSM
 from .insertion import insert_temporal
 from .model import VideoModel, create_model
+from .released import load_released
 from .tsm import TSM
 
-__all__ = ["GSF", "GSM", "TSM", "Preprocessing", "VideoModel", "create_model", "insert_temporal"]
+__all__ = ["GSF", "GSM", "TSM", "Preprocessing", "VideoModel", "create_model", "insert_temporal", "load_released"]

@@ -8,9 +8,13 @@ from __future__ import annotations
 import difflib
 import importlib
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from torch import nn
+
+from .own import OWN, Own
+from .preprocessing import Preprocessing as Preprocessing
+from .resnet import ResNet
 
 # Heads of the torchvision families, by the name of the attribute.
 _HEADS = ("fc", "classifier", "head", "heads")
@@ -19,18 +23,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
 }
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What a network wants to see: `(pixel / scale - mean) / std` for pixels 0..255, channels in `colour_order`."""
-
-    size: int  # px, side of the square input
-    short_side: int  # px, to which a frame is scaled before the crop
-    mean: tuple[float, float, float]  # in the units of pixel / scale, in the order of the channels
-    std: tuple[float, float, float]
-    colour_order: Literal["rgb", "bgr"]
-    scale: float  # 255: the network wants 0..1 before normalisation; 1: 0..255
 
 
 @dataclass(frozen=True)
@@ -43,10 +35,11 @@ class Trunk:
 
 
 def known_backbones() -> list[str]:
-    """Names that `create_model` knows, sorted: torchvision's classification networks with a linear classifier."""
+    """Names that `create_model` knows, sorted: ours, and torchvision's networks that end in a linear classifier."""
     models = _torchvision_models()
     names = models.list_models(module=models)
-    return sorted(name for name in names if not name.startswith("squeezenet"))  # they end in a convolution
+    # squeezenets end in a convolution
+    return sorted({*OWN, *(name for name in names if not name.startswith("squeezenet"))})
 
 
 def build_trunk(backbone: str, *, pretrained: bool) -> Trunk:
@@ -55,6 +48,8 @@ def build_trunk(backbone: str, *, pretrained: bool) -> Trunk:
     Raises:
         ValueError: an unknown name, or weights that cannot be had.
     """
+    if backbone in OWN:
+        return _own_trunk(backbone, OWN[backbone], pretrained=pretrained)
     known = known_backbones()
     if backbone not in known:
         close = difflib.get_close_matches(backbone, known, n=1)
@@ -67,12 +62,34 @@ def build_trunk(backbone: str, *, pretrained: bool) -> Trunk:
     except (OSError, RuntimeError) as error:
         if not pretrained:
             raise
-        raise ValueError(
-            f"backbone {backbone}: torchvision's weights {weights} cannot be had ({error}), must be downloadable "
-            f"from {weights.url} or be in torch's hub cache; else give the path of a .safetensors state dict"
-        ) from error
+        raise _cannot_be_had(backbone, weights, error) from error
     width = _remove_classifier(backbone, net)
     return Trunk(net, width, _preprocessing(backbone, net, weights.transforms()))
+
+
+def _own_trunk(backbone: str, own: Own, *, pretrained: bool) -> Trunk:
+    net = own.build()
+    if not isinstance(net, ResNet):
+        if pretrained:
+            raise ValueError(
+                f"backbone {backbone}: pretrained is 'torchvision', which has no weights for it, must be a local file: "
+                "give the path of the published Caffe-converted weights (.pth or .safetensors)"
+            )
+        return Trunk(net, net.width, own.preprocessing)
+    if pretrained:
+        weights = _torchvision_models().get_model_weights(backbone).DEFAULT
+        try:
+            net.load_state_dict(weights.get_state_dict(progress=True, check_hash=True))
+        except (OSError, RuntimeError) as error:
+            raise _cannot_be_had(backbone, weights, error) from error
+    return Trunk(net, _remove_classifier(backbone, net), own.preprocessing)
+
+
+def _cannot_be_had(backbone: str, weights: Any, error: Exception) -> ValueError:
+    return ValueError(
+        f"backbone {backbone}: torchvision's weights {weights} cannot be had ({error}), must be downloadable "
+        f"from {weights.url} or be in torch's hub cache; else give the path of a .safetensors state dict"
+    )
 
 
 def _torchvision_models() -> Any:

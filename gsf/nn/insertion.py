@@ -41,6 +41,8 @@ class Block:
 
 
 TABLE: tuple[Block, ...] = (
+    Block("gsf.nn.resnet.BasicBlock", "conv1", "conv2", fuse_init="kaiming"),
+    Block("gsf.nn.resnet.Bottleneck", "conv1", "conv3", fuse_init="kaiming"),
     Block("torchvision.models.resnet.BasicBlock", "conv1", "conv2", fuse_init="kaiming"),
     Block("torchvision.models.resnet.Bottleneck", "conv1", "conv3", fuse_init="kaiming"),
     Block("torchvision.models.mobilenetv2.InvertedResidual", "conv.0.0", "conv.-2", only_if="use_res_connect"),
@@ -113,7 +115,8 @@ def insert_temporal(
         num_segments: frames T of a clip.
         ratio: share of the channels that takes part in GSM and GSF; rounded down to a multiple of 4 channels
             where it does not divide. TSM shifts one eighth either way, rounded down, whatever the ratio.
-        where: names of convolutions to insert at, instead of the places in `TABLE`; so any CNN can be used.
+        where: names of convolutions to insert at, so that any CNN can be used. Without it, a class attribute
+            `temporal_places` of the network (temporal -> names of convolutions) decides, else the blocks of `TABLE`.
         strict: rounding is an error.
         start: initial state; "identity" leaves the outputs of `net` unchanged (not for TSM).
         interleave: as in `GSF` and `GSM`; off with start "identity".
@@ -128,7 +131,7 @@ def insert_temporal(
     name = type(net).__name__
     if any(isinstance(module, TemporalConv2d) for module in net.modules()):
         raise ValueError(f"{name}: has temporal modules already, must have none; insert into a fresh network")
-    places = list(_named(net, where) if where is not None else _from_table(net, in_front=temporal == "tsm"))
+    places = list(_places(net, temporal, where))
     if not places:
         kinds = ", ".join(row.kind for row in TABLE)
         raise ValueError(
@@ -179,6 +182,15 @@ def _plan(temporal: Temporal, path: str, conv: nn.Conv2d, ratio: float) -> Inser
     asked = channels * ratio
     processed = int(asked + 1e-6) // 4 * 4
     return Insertion(path, channels, processed, abs(asked - processed) > 1e-6)
+
+
+def _places(
+    net: nn.Module, temporal: Temporal, where: Sequence[str] | None
+) -> Iterator[tuple[str, nn.Conv2d, FuseInit]]:
+    """Those asked for, else those the network publishes for itself, else those of the table."""
+    if where is None:
+        where = getattr(net, "temporal_places", {}).get(temporal)
+    return _named(net, where) if where is not None else _from_table(net, in_front=temporal == "tsm")
 
 
 def _named(net: nn.Module, where: Sequence[str]) -> Iterator[tuple[str, nn.Conv2d, FuseInit]]:

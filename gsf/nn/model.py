@@ -6,6 +6,7 @@ The average over frames is the segmental consensus of Wang et al., "Temporal Seg
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -13,6 +14,9 @@ from ._clips import Start
 from .backbones import Preprocessing, Trunk, build_trunk
 from .insertion import Insertion, Temporal, insert_temporal
 from .pretrained import load_backbone
+
+if TYPE_CHECKING:
+    from .released import Released
 
 
 class VideoModel(nn.Module):
@@ -24,6 +28,7 @@ class VideoModel(nn.Module):
         num_segments: frames T of a clip.
         preprocessing: what the backbone wants to see.
         insertions: the temporal modules, where they stand, and which of them were rounded down or left out.
+        released: what a checkpoint read by `load_released` says of itself; None for any other model.
 
     Shape:
         `(B, T, 3, H, W)`, normalised, to `(B, num_classes)`.
@@ -44,6 +49,7 @@ class VideoModel(nn.Module):
         self.num_segments = num_segments
         self.preprocessing: Preprocessing = trunk.preprocessing
         self.insertions: list[Insertion] = []
+        self.released: Released | None = None
         self.backbone = trunk.net
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(trunk.width, num_classes)

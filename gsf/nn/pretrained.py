@@ -1,17 +1,26 @@
-"""Weights of a backbone from a file."""
+"""Weights of a backbone from a file, in its own keys or, for the Inception networks, in the published ones."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .backbones import head_prefix
+from .bninception import BNInception
+from .inceptionv3 import InceptionV3
+from .weights import check_fit, read_weights
 
 
 def load_backbone(net: nn.Module, path: str | Path) -> None:
-    """Load a `.safetensors` state dict with the backbone's own keys; its classifier is ignored.
+    """Load weights from a `.safetensors` or `torch.save` file (`.pth`, read without code); its classifier is ignored.
+
+    The keys are the network's own (for ResNets and all others torchvision's). BNInception and InceptionV3 also take
+    the published files converted from Caffe and TensorFlow: names as `inception_3a_1x1_bn.weight`, tensors of batch
+    norms `[1, C]` or `[C]`.
 
     Args:
         net: a trunk, before temporal modules are inserted.
@@ -22,36 +31,61 @@ def load_backbone(net: nn.Module, path: str | Path) -> None:
             or of another shape.
     """
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"{path}: ends in {path.suffix!r}, must be 'torchvision' or a .safetensors file")
-    if not path.is_file():
-        raise ValueError(f"{path}: does not exist, must be a .safetensors state dict; check the path")
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path}: cannot be read ({error}), must be a safetensors file; fetch it again") from error
+    state = _tensors(path, read_weights(path))
     wanted = net.state_dict()
-    state = {key: value for key, value in state.items() if not _is_classifier(net, key, wanted)}
-    # Counters of batches seen matter to no output, and files converted from elsewhere lack them.
-    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
-    problems = [f"missing {key}" for key in sorted(wanted.keys() - state.keys() - counters)]
-    problems += [f"unexpected {key}" for key in sorted(state.keys() - wanted.keys())]
-    problems += [
-        f"{key} has shape {tuple(state[key].shape)} instead of {tuple(wanted[key].shape)}"
-        for key in sorted(wanted.keys() & state.keys())
-        if state[key].shape != wanted[key].shape
-    ]
-    if problems:
-        raise ValueError(
-            f"{path}: does not fit {type(net).__name__}, must hold the keys and shapes of torchvision's network: "
-            f"{'; '.join(problems)}"
-        )
+    rule = "the keys and shapes of torchvision's network"
+    names = {key: key for key in wanted}  # ours: the file's
+    if isinstance(net, BNInception | InceptionV3):
+        rule = "the keys and shapes of the published Caffe-converted weights"
+        if not wanted.keys() & state.keys():
+            names = published_keys(net)
+        classifier = _linear_over(net.width, state)
+        state = {key: value for key, value in state.items() if key not in classifier}
+    else:
+        prefix = head_prefix(net) + "."
+        state = {key: value for key, value in state.items() if key in wanted or not key.startswith(prefix)}
+    named = {names[key]: value for key, value in wanted.items()}
+    state = {key: _as_vector(value, named.get(key)) for key, value in state.items()}
+    check_fit(f"{path}: does not fit {type(net).__name__}", state, named, rule=rule)
     with torch.no_grad():
-        net.load_state_dict(state, strict=False)
+        net.load_state_dict({key: state[name] for key, name in names.items() if name in state}, strict=False)
 
 
-def _is_classifier(net: nn.Module, key: str, wanted: dict[str, Tensor]) -> bool:
-    return key not in wanted and key.startswith(head_prefix(net) + ".")
+def published_keys(net: BNInception | InceptionV3) -> dict[str, str]:
+    """The key of the published weights for every key of ours."""
+    pairs = ((key, key.rpartition(".")) for key in net.state_dict())
+    return {key: f"{net.published_name(path)}.{leaf}" for key, (path, _, leaf) in pairs}
+
+
+def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
+    """The tensors of a file; texts beside them are metadata."""
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor | str) for value in content.values()):
+        raise ValueError(
+            f"{path}: holds {_describe(content)}, must hold a state dict: names of tensors; "
+            "save the network's state_dict alone (a whole video model is read by load_released)"
+        )
+    return {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+
+
+def _describe(content: Any) -> str:
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}"
+    others = [str(key) for key, value in content.items() if not isinstance(value, Tensor | str)]
+    return f"other things than tensors ({', '.join(others[:5])})"
+
+
+def _linear_over(width: int, state: Mapping[str, Tensor]) -> set[str]:
+    """Keys of the one linear layer over the features: the classifier, which published files name in several ways."""
+    names = [
+        key.removesuffix(".weight")
+        for key, value in state.items()
+        if key.endswith(".weight") and value.dim() == 2 and value.shape[0] > 1 and value.shape[1] == width
+    ]
+    return {f"{name}.{leaf}" for name in names for leaf in ("weight", "bias")} if len(names) == 1 else set()
+
+
+def _as_vector(value: Tensor, wanted: Tensor | None) -> Tensor:
+    """`[1, C]` as `[C]`, where that is wanted."""
+    if wanted is not None and wanted.dim() == 1 and value.dim() == 2 and value.shape[0] == 1:
+        return value[0]
+    return value

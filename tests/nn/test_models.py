@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -120,6 +120,19 @@ def test_any_network_takes_modules_at_convolutions_named_by_the_user() -> None:
         insert_temporal(nn.Sequential(nn.Conv2d(3, 8, 3)), "gsf", 2)
 
 
+def test_network_that_publishes_its_own_places_is_taken_at_its_word() -> None:
+    class Own(nn.Sequential):
+        temporal_places: ClassVar = {"gsf": ("2",), "tsm": ("0", "2")}
+
+    def build() -> nn.Module:
+        return Own(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3))
+
+    assert [row.where for row in insert_temporal(build(), "gsf", 2)] == ["2"]
+    assert [row.where for row in insert_temporal(build(), "gsf", 2, where=["0"])] == ["0"]
+    with pytest.raises(ValueError, match="no place for temporal modules"):
+        insert_temporal(build(), "gsm", 2)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -131,7 +144,7 @@ def test_any_network_takes_modules_at_convolutions_named_by_the_user() -> None:
         ({"ratio": 2.0}, "ratio is 2.0"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"num_segments": 0}, "num_segments is 0"),
-        ({"pretrained": "weights.pth"}, "ends in '.pth'"),
+        ({"pretrained": "weights.bin"}, "ends in '.bin'"),
         ({"pretrained": "absent.safetensors"}, "does not exist"),
     ],
 )
