@@ -12,7 +12,9 @@ import yaml
 from gsf.errors import ParamsError
 from gsf.imported.init_files import add_experiment, import_yaml, study_yaml
 from gsf.imported.labels import read_labels
-from gsf.imported.network import Network, read_network
+from gsf.imported.network import accuracy_of, epoch_of, read_network
+from gsf.nn.model import VideoModel
+from gsf.nn.released import Released
 from gsf.params.base import load, validate
 from gsf.params.benchmark import Benchmark
 from gsf.params.imported import Imported
@@ -21,8 +23,6 @@ from gsf.params.study import Experiment, Study
 from gsf.project import Project, check_name
 from gsf.provenance.hashing import sha256_file, write_atomically
 
-_TSN = {"none": "tsn"}
-
 
 @dataclass(frozen=True)
 class ImportSummary:
@@ -30,18 +30,20 @@ class ImportSummary:
 
     name: str
     study: str
-    network: Network
+    released: Released
+    num_segments: int
     sha256: str
     wrote: tuple[str, ...]
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        found = self.network
-        said = [] if found.epoch is None else [f"epoch {found.epoch}"]
-        said += [] if found.best_prec1 is None else [f"validation top-1 {found.best_prec1:.2f} %"]
+        found, epoch, accuracy = self.released, epoch_of(self.released), accuracy_of(self.released)
+        said = [] if epoch is None else [f"epoch {epoch}"]
+        said += [] if accuracy is None else [f"validation top-1 {accuracy:.2f} %"]
+        frames = f"{self.num_segments} frames" + ("" if found.trained_segments else " (the file does not tell)")
         return "\n".join(
             [
-                f"{found.temporal} on {found.backbone}, ratio {found.ratio:g}, {found.num_classes} classes",
+                f"{found.temporal} on {found.backbone}, ratio {found.ratio:g}, {found.num_classes} classes, {frames}",
                 f"sha256 {self.sha256}",
                 *([f"the file says: {', '.join(said)}"] if said else []),
                 *(f"note: {note}" for note in self.notes),
@@ -59,7 +61,7 @@ def import_checkpoint(
     name: str | None = None,
     study: str | None = None,
     classes: Path | None = None,
-    num_segments: int = 8,
+    num_segments: int | None = None,
     input_size: int | None = None,
     short_side: int | None = None,
 ) -> ImportSummary:
@@ -73,15 +75,14 @@ def import_checkpoint(
         study: that gets the experiment, made where it is not there; by default one of the import's own name.
         classes: a file with the names of the checkpoint's classes in the order of its logits; by default the order
             is that of the benchmark, sorted by name, as in the released networks.
-        num_segments: frames of a clip.
+        num_segments: frames of a clip; by default as many as the file tells, or 8.
         input_size: px; by default the one that the backbone was published with.
         short_side: px; likewise.
     """
     load(Benchmark, project.params_file("benchmarks", benchmark))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        network = read_network(checkpoint, num_segments=num_segments)
-    name = check_name(name or f"{_temporal(network)}-{network.backbone}-{benchmark}", what="import")
+    model, released, notes = _read(checkpoint, num_segments)
+    temporal = "tsn" if released.temporal == "none" else released.temporal
+    name = check_name(name or f"{temporal}-{released.backbone}-{benchmark}", what="import")
     study = check_name(study or name, what="study")
     file = project.params_file("imports", name)
     if file.exists():
@@ -89,33 +90,44 @@ def import_checkpoint(
             f"{project.relative(file)}: is there already, must be a new import; give another --name, or remove it"
         )
     labels = read_labels(classes) if classes is not None else None
-    if labels is not None and len(labels) != network.num_classes:
-        raise ParamsError(f"{classes}: has {len(labels)} classes, must have the {network.num_classes} of {checkpoint}")
+    if labels is not None and len(labels) != released.num_classes:
+        raise ParamsError(f"{classes}: has {len(labels)} classes, must have the {released.num_classes} of {checkpoint}")
     sha256 = sha256_file(checkpoint)
-    wanted = network.model.preprocessing
     text = import_yaml(
         name,
-        network,
+        released,
         checkpoint=_shown(project, checkpoint),
         sha256=sha256,
-        num_segments=num_segments,
-        input_size=input_size or wanted.size,
-        short_side=short_side or wanted.short_side,
+        num_segments=model.num_segments,
+        input_size=model.preprocessing.size if input_size is None else input_size,
+        short_side=model.preprocessing.short_side if short_side is None else short_side,
         classes=labels,
     )
     validate(Imported, yaml.safe_load(text), where=project.relative(file))
     study_file = project.params_file("studies", study)
-    study_text = _study(project, study_file, name, benchmark, num_segments=num_segments)
+    study_text = _study(project, study_file, name, benchmark, num_segments=model.num_segments)
     write_atomically(file, text.encode("utf-8"))
     write_atomically(study_file, study_text.encode("utf-8"))
     return ImportSummary(
         name=name,
         study=study,
-        network=network,
+        released=released,
+        num_segments=model.num_segments,
         sha256=sha256,
         wrote=(project.relative(file), project.relative(study_file)),
-        notes=tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning)),
+        notes=notes,
     )
+
+
+def _read(checkpoint: Path, num_segments: int | None) -> tuple[VideoModel, Released, tuple[str, ...]]:
+    """The network for clips of so many frames, or of as many as the file tells; and what it warns of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        model, released = read_network(checkpoint, num_segments=8 if num_segments is None else num_segments)
+        if num_segments is None and released.trained_segments is not None:
+            caught.clear()
+            model, released = read_network(checkpoint, num_segments=released.trained_segments)
+    return model, released, tuple(str(item.message) for item in caught if issubclass(item.category, UserWarning))
 
 
 def _study(project: Project, file: Path, name: str, benchmark: str, *, num_segments: int) -> str:
@@ -158,7 +170,3 @@ def _shown(project: Project, checkpoint: Path) -> str:
     """Relative to the project where the file lies in it, else absolute."""
     path, root = Path(os.path.abspath(checkpoint)), project.root.absolute()  # noqa: PTH100  (links stay as they are)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-def _temporal(network: Network) -> str:
-    return _TSN.get(network.temporal, network.temporal)

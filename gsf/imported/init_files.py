@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import yaml
 
-from gsf.imported.network import Network
+from gsf.nn.released import Released
 
 
 def import_yaml(
     name: str,
-    network: Network,
+    released: Released,
     *,
     checkpoint: str,
     sha256: str,
@@ -32,9 +32,9 @@ def import_yaml(
 name: {_scalar(name)}
 checkpoint: {_scalar(checkpoint)}  # where the file lies, relative to the project or absolute; in no receipt
 sha256: {_scalar(sha256)}
-backbone: {_scalar(network.backbone)}
-temporal: {_scalar(network.temporal)}
-ratio: {network.ratio!r}  # share of the channels that takes part
+backbone: {_scalar(released.backbone)}
+temporal: {_scalar(released.temporal)}
+ratio: {released.ratio!r}  # share of the channels that takes part
 num_segments: {num_segments}  # frames of a clip; no weight tells with how many the network was trained
 input_size: {input_size}  # px
 short_side: {short_side}  # px
@@ -43,7 +43,7 @@ classes:{listed}
 
 
 def study_yaml(study: str, name: str, benchmark: str, *, protocol: str) -> str:
-    """A study of one imported network."""
+    """A study of one imported released."""
     return f"""\
 # How a network that was trained elsewhere scores on {benchmark}.
 study: {_scalar(study)}

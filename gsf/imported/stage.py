@@ -9,7 +9,8 @@ import torch
 
 from gsf.data.lists import read_manifest
 from gsf.errors import TrainError
-from gsf.imported.network import Network, read_network
+from gsf.imported.network import accuracy_of, epoch_of, read_network
+from gsf.nn.released import Released
 from gsf.params.base import load
 from gsf.params.imported import Imported
 from gsf.project import Project
@@ -29,14 +30,16 @@ def run(project: Project, *, benchmark: str, study: str, run: str, imported: str
     inputs = [*linked_inputs(project, project.manifest_receipt(benchmark), manifest)]
     inputs.append(_source(project, params, path, where=where))
 
-    network = read_network(path, num_segments=params.num_segments)
-    _check_is_described(network, params, where=where)
+    network, released = read_network(path, num_segments=params.num_segments)
+    _check_is_described(released, params, where=where)
     classes = list(read_manifest(project, benchmark).classes)
-    weights = network.model.state_dict()
+    weights = network.state_dict()
     for key in ("classifier.weight", "classifier.bias"):
         weights[key] = weights[key][_order(params, classes, len(weights[key]), where=where, benchmark=benchmark)]
     build_model(params.model(), num_classes=len(classes)).load_state_dict(weights)
-    info = CheckpointInfo(model=params.model(), classes=classes, epoch=network.epoch, seed=None, imported=params.sha256)
+    info = CheckpointInfo(
+        model=params.model(), classes=classes, epoch=epoch_of(released), seed=None, imported=params.sha256
+    )
     write_checkpoint(project.checkpoint(study, run), weights, info)
 
     return seal(
@@ -52,8 +55,8 @@ def run(project: Project, *, benchmark: str, study: str, run: str, imported: str
             facts={
                 "file": path.name,
                 "sha256": params.sha256,
-                "epoch": network.epoch,
-                "best_prec1": network.best_prec1,
+                "epoch": epoch_of(released),
+                "best_prec1": accuracy_of(released),
                 "classes": "the benchmark's" if params.classes is None else "as listed",
             },
         ),
@@ -77,10 +80,10 @@ def _source(project: Project, params: Imported, path: Path, *, where: str) -> In
     return Input(path=f"weights/{path.name}", sha256=found, receipt=None)
 
 
-def _check_is_described(network: Network, params: Imported, *, where: str) -> None:
+def _check_is_described(released: Released, params: Imported, *, where: str) -> None:
     """The import file speaks of the network in the checkpoint."""
     for key in ("backbone", "temporal", "ratio"):
-        said, found = getattr(params, key), getattr(network, key)
+        said, found = getattr(params, key), getattr(released, key)
         if said != found:
             raise TrainError(f"{where}: {key} is {said!r}, must be {found!r}, as in the checkpoint")
 

@@ -57,18 +57,43 @@ def checkpoint_of(project: Project) -> Path:
     return project.root.parent / "weights" / "gsf_r18.pth.tar"
 
 
-def test_the_scores_are_those_of_the_released_network(reported: Project) -> None:
-    manifest = read_manifest(reported, "arrow")
+def clips_of(project: Project) -> torch.Tensor:
+    """The clip of every test video: `(N, 2, 3, 32, 32)` uint8, RGB."""
+    manifest = read_manifest(project, "arrow")
     split = split_of(manifest, "test")
-    protocol = load(Protocol, reported.params_file("protocols", "2x1x1"))
-    videos = Videos(split, shard_paths(reported, "arrow", manifest))
+    protocol = load(Protocol, project.params_file("protocols", "2x1x1"))
+    videos = Videos(split, shard_paths(project, "arrow", manifest))
     clips = EvaluationClips(videos, protocol=protocol, short_side=36, size=32)
+    return torch.cat([clips[index][0] for index in range(len(clips))])
+
+
+def test_the_scores_are_those_of_the_released_network(reported: Project) -> None:
     network = make_network()
     with torch.inference_mode():
-        expected = network(normalize(torch.cat([clips[i][0] for i in range(len(clips))]), network.preprocessing))
+        expected = network(normalize(clips_of(reported), network.preprocessing))
     scores = read_scores(reported.scores("released", RUN, "2x1x1"))
     np.testing.assert_allclose(scores.logits[:, 0], expected.numpy(), rtol=1e-4, atol=1e-4)
     assert np.ptp(scores.logits) > 1  # or all networks would agree
+
+
+def test_an_inception_network_sees_blue_first_and_0_to_255(small_data: Project, tmp_path: Path) -> None:
+    theirs = make_network(backbone="bninception", ratio=1.0)
+    checkpoint = write_released(tmp_path / "weights" / "bninception.pth.tar", theirs)
+    project = Project(tmp_path / "project")
+    shutil.copytree(small_data.root, project.root)
+    import_checkpoint(project, checkpoint, benchmark="arrow", name="gsf-bn", num_segments=2)
+    file = project.params_file("imports", "gsf-bn")
+    assert "input_size: 224  # px\nshort_side: 256  # px" in file.read_text()
+    file.write_text(file.read_text().replace(": 224 ", ": 32 ").replace(": 256 ", ": 36 "))
+    conversion.run(project, benchmark="arrow", study="s", run="gsf-bn", imported="gsf-bn")
+    place = {"study": "s", "run": "gsf-bn", "protocol": "2x1x1"}
+    evaluation.run(project, benchmark="arrow", **place, threads=1, workers=0, device="cpu")
+    mean = torch.tensor([104.0, 117.0, 128.0]).view(3, 1, 1)
+    with torch.inference_mode():
+        expected = theirs(clips_of(project).float().flip(2) - mean)
+    scores = read_scores(project.scores("s", "gsf-bn", "2x1x1"))
+    np.testing.assert_allclose(scores.logits[:, 0], expected.numpy(), rtol=1e-3, atol=1e-3)
+    assert np.ptp(scores.logits) > 0.1
 
 
 def test_the_report_marks_the_row_with_file_and_digest(reported: Project) -> None:

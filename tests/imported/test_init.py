@@ -54,9 +54,23 @@ def test_the_import_file_describes_the_checkpoint(project: Project, checkpoint: 
     assert (params.input_size, params.short_side, params.classes) == (224, 256, None)
     assert (params.checkpoint, params.sha256) == (str(checkpoint), sha256_file(checkpoint))
     text = str(summary)
-    assert "gsf on resnet18, ratio 0.25, 12 classes" in text
+    assert "gsf on resnet18, ratio 0.25, 12 classes, 2 frames (the file does not tell)" in text
     assert "the file says: epoch 58, validation top-1 50.62 %" in text
     assert "next: look at params/imports/gsf-resnet18-arrow.yaml, then: gsf study gsf-resnet18-arrow" in text
+
+
+def test_the_frames_are_those_that_the_file_tells(project: Project, tmp_path: Path) -> None:
+    path = write_released(tmp_path / "gsf_r18_2frames.pth.tar")
+    summary = import_checkpoint(project, path, benchmark="arrow")
+    assert (summary.num_segments, summary.notes) == (2, ())
+    assert load(Imported, project.params_file("imports", summary.name)).num_segments == 2
+
+
+def test_other_frames_than_the_file_tells_are_warned_of(project: Project, tmp_path: Path) -> None:
+    path = write_released(tmp_path / "gsf_r18_16frames.pth.tar")
+    summary = import_checkpoint(project, path, benchmark="arrow", num_segments=2)
+    assert "was trained with 16 frames" in summary.notes[0]
+    assert "note: " in str(summary)
 
 
 def test_a_new_study_evaluates_it_by_the_quickest_protocol_of_its_frames(project: Project, checkpoint: Path) -> None:
