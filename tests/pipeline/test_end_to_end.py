@@ -73,6 +73,10 @@ def test_both_runners_write_the_same_results(clones: tuple[Clone, Clone]) -> Non
     texts = [(clone.root / "results/tiny/results.json").read_bytes() for clone in clones]
     assert texts[0] == texts[1]
     assert b"tsn" in texts[0]
+    pages = [(clone.root / "results/tiny/README.md").read_text() for clone in clones]
+    assert pages[0] == pages[1]
+    assert "| gsf-elsewhere, *imported* from `gsf.pth.tar` (sha256 " in pages[0]
+    assert "| gsf |" in pages[0]
 
 
 def test_afterwards_both_runners_have_nothing_to_do(clones: tuple[Clone, Clone]) -> None:
