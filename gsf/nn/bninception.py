@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .inception import ConvNorm, Head, halve, peak, smooth, start_weights
+from .inception import ConvNorm, Head, check_halves, halve, peak, smooth, start_weights
 
 
 class Mixed(nn.Module):
@@ -60,6 +60,9 @@ class Reduction(nn.Module):
 
     Shape:
         `(N, inputs, H, W)` to `(N, three[1] + double[1] + inputs, H / 2, W / 2)`.
+
+    Raises:
+        ValueError: odd sides.
     """
 
     def __init__(self, inputs: int, three: tuple[int, int], double: tuple[int, int]) -> None:
@@ -72,6 +75,7 @@ class Reduction(nn.Module):
         self.pool = halve()
 
     def forward(self, x: Tensor) -> Tensor:
+        check_halves(x, odd=False, sizes="multiples of 32 px")
         return torch.cat(
             (
                 self.conv_3x3(self.conv_3x3_reduce(x)),

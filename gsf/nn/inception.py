@@ -41,6 +41,22 @@ def halve() -> nn.Module:
     return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
+def check_halves(x: Tensor, *, odd: bool, sizes: str) -> None:
+    """ValueError unless the convolution and the pool of a reduction halve a map alike.
+
+    Args:
+        x: `(N, C, H, W)`.
+        odd: whether they do for odd sides (a convolution without padding) or even ones (with).
+        sizes: of the network's input, for the message.
+    """
+    height, width = x.shape[2:]
+    if height % 2 != odd or width % 2 != odd:
+        raise ValueError(
+            f"a map of {height}x{width} is to be halved, must have {'odd' if odd else 'even'} sides; "
+            f"use an input of {sizes}"
+        )
+
+
 def smooth() -> nn.Module:
     """Average pool 3/1 in front of a projection; zeros beyond the edge count."""
     return nn.AvgPool2d(3, stride=1, padding=1)

@@ -12,7 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .inception import ConvNorm, Head, halve, peak, smooth, start_weights
+from .inception import ConvNorm, Head, check_halves, halve, peak, smooth, start_weights
+
+# Inputs whose maps all halve evenly: 32 k + 5 .. 32 k + 12 px.
+_SIZES = "229 or 299 px, or other sides of 32 k + 5 to 32 k + 12 px"
 
 
 class MixedSquare(nn.Module):
@@ -42,7 +45,7 @@ class MixedSquare(nn.Module):
 
 
 class ReductionSquare(nn.Module):
-    """Branches of 3x3, two 3x3, and pooling, at half the resolution: `(N, 288, ...)` to `(N, 768, ...)`."""
+    """Branches of 3x3, two 3x3, and pooling: `(N, 288, H, W)`, odd sides, to `(N, 768, (H-1)/2, (W-1)/2)`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,6 +56,7 @@ class ReductionSquare(nn.Module):
         self.pool = halve()
 
     def forward(self, x: Tensor) -> Tensor:
+        check_halves(x, odd=True, sizes=_SIZES)
         return torch.cat(
             (self.conv(x), self.tower_conv_2(self.tower_conv_1(self.tower_conv(x))), self.pool(x)),
             1,
@@ -84,7 +88,7 @@ class MixedLines(nn.Module):
 
 
 class ReductionLines(nn.Module):
-    """Branches of 3x3, 7x7 and 3x3, and pooling, at half the resolution: `(N, 768, ...)` to `(N, 1280, ...)`."""
+    """Branches of 3x3, 7x7 and 3x3, and pooling: `(N, 768, H, W)`, odd sides, to `(N, 1280, (H-1)/2, (W-1)/2)`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +101,7 @@ class ReductionLines(nn.Module):
         self.pool = halve()
 
     def forward(self, x: Tensor) -> Tensor:
+        check_halves(x, odd=True, sizes=_SIZES)
         square = self.tower_conv_1(self.tower_conv(x))
         lines = self.tower_1_conv_2(self.tower_1_conv_1(self.tower_1_conv(x)))
         return torch.cat((square, self.tower_1_conv_3(lines), self.pool(x)), 1)

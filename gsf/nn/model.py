@@ -86,15 +86,15 @@ def create_model(
     """Build a video model; random weights come from torch's global generator.
 
     Args:
-        backbone: a torchvision classification network by its name; temporal modules need a family that
-            `gsf.nn.insertion.TABLE` lists.
+        backbone: one of ours (`gsf.nn.own.OWN`) or a torchvision classification network by its name; temporal modules
+            need a network that publishes their places, or a family that `gsf.nn.insertion.TABLE` lists.
         temporal: "none" (TSN), "tsm", "gsm" or "gsf".
         num_classes: width of the logits.
         num_segments: frames T of a clip.
         ratio: share of the channels in GSM and GSF.
         dropout: probability in front of the classifier, 0 <= dropout < 1.
-        pretrained: None, "torchvision" (its default weights, downloaded) or a `.safetensors` file with the backbone's
-            own keys.
+        pretrained: None, "torchvision" (its default weights, downloaded) or a file with the backbone's own keys, see
+            `load_backbone`.
         start: initial state of the temporal modules, see `GSF`.
         interleave: see `GSF`.
 

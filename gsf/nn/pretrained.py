@@ -86,6 +86,4 @@ def _linear_over(width: int, state: Mapping[str, Tensor]) -> set[str]:
 
 def _as_vector(value: Tensor, wanted: Tensor | None) -> Tensor:
     """`[1, C]` as `[C]`, where that is wanted."""
-    if wanted is not None and wanted.dim() == 1 and value.dim() == 2 and value.shape[0] == 1:
-        return value[0]
-    return value
+    return value[0] if wanted is not None and wanted.dim() == 1 and value.shape == (1, *wanted.shape) else value

@@ -100,15 +100,16 @@ def _take_apart(where: str, content: Any) -> tuple[dict[str, Tensor], dict[str, 
     if not isinstance(content, Mapping):
         raise ValueError(f"{where}: holds a {type(content).__name__}, must hold a dict; pass a released checkpoint")
     name = next((name for name in _STATES if isinstance(content.get(name), Mapping)), None)
-    inner = content if name is None else content[name]
-    beside = {str(key): value for key, value in content.items() if name is not None and key != name}
-    beside |= {str(key): value for key, value in inner.items() if name is None and isinstance(value, str)}
-    state = {str(key): value for key, value in inner.items() if name is not None or not isinstance(value, str)}
+    if name is not None:
+        state, beside = dict(content[name]), {str(key): value for key, value in content.items() if key != name}
+    else:  # a state dict itself; texts among the tensors are the metadata of a safetensors file
+        state = {str(key): value for key, value in content.items() if not isinstance(value, str)}
+        beside = {str(key): value for key, value in content.items() if isinstance(value, str)}
     others = [key for key, value in state.items() if not isinstance(value, Tensor)]
     if others or not state:
+        found = f"holds {', '.join(map(str, others[:5]))}, which are no tensors" if others else "holds no tensors"
         raise ValueError(
-            f"{where}: holds {', '.join(others[:5]) or 'nothing'} beside tensors, must hold {' or '.join(_STATES)}, "
-            "or a state dict itself; pass a released checkpoint"
+            f"{where}: {found}, must hold {' or '.join(_STATES)}, or be a state dict itself; pass a released checkpoint"
         )
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}

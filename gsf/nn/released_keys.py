@@ -63,7 +63,7 @@ def released_module_state_dict(module: GSF | GSM) -> dict[str, Tensor]:
     """State dict of one module in the released names, without prefix: the inverse of `module_state_dict`."""
     ours = module.state_dict()
     released = {
-        "conv3D.weight": ours["gate.weight"].unflatten(0, (2, 3)).transpose(1, 2),
+        "conv3D.weight": ours["gate.weight"].unflatten(0, (2, 3)).transpose(1, 2).contiguous(),
         "conv3D.bias": ours["gate.bias"],
     }
     norm = "gate.norm."

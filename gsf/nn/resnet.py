@@ -97,7 +97,7 @@ class ResNet(nn.Module):
         self.layer4 = _stage(block, 256 * block.expansion, 512, depths[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(512 * block.expansion, num_classes)
-        for module in self.modules():
+        for module in self.modules():  # the draws are torchvision's: one seed gives the same weights
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 

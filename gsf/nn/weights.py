@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,15 +33,18 @@ def read_weights(path: Path) -> Any:
         return _read_safetensors(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the bytes of a damaged file decide what is raised
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        if refused:
-            raise ValueError(
-                f"{path}: holds more than weights ({refused[1]}), must hold tensors, numbers, texts and containers "
-                "alone; it was not loaded, since such a file can run code: ask its author for a safetensors file"
-            ) from error
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        # Without the cause: torch's text advises to load the file all the same.
         raise ValueError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]}), must be written by torch.save; fetch it again"
+            f"{path}: holds something else than weights ({found[1] if found else 'unknown bytes'}), must hold tensors, "
+            "numbers, texts and containers alone, written by torch.save; it was not loaded, since such a file can run "
+            "code: fetch it again, or ask its author for a safetensors file"
+        ) from None
+    except Exception as error:  # the bytes of a damaged file decide what is raised
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{path}: cannot be read ({reason}), must be a whole file written by torch.save; fetch it again"
         ) from error
 
 

@@ -21,7 +21,7 @@ class Model(Strict):
     ratio: float = Field(default=1.0, gt=0, le=1, strict=False)  # share of the channels in GSF and GSM
     start: Literal["published", "identity"] = "published"  # initial state of GSF and GSM
     interleave: bool = True  # the published channel permutation; off with start: identity
-    pretrained: str | None = None  # "torchvision", or a .safetensors file relative to the project or absolute
+    pretrained: str | None = None  # "torchvision", or a .safetensors or .pth file, relative to the project or not
     dropout: float = Field(default=0.5, ge=0, lt=1, strict=False)  # in front of the classifier
 
     @model_validator(mode="after")

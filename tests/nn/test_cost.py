@@ -18,6 +18,8 @@ PREPROCESSING = Preprocessing(20, 24, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "rgb", 2
 
 # backbone, ratio; parameters of TSN and GSF; multiply-adds in 1e9 of 8 frames: of TSN, added by GSF
 PUBLISHED: list[tuple[str, float, int, int, float, float]] = [
+    ("bninception", 1.0, 10_448_590, 10_500_030, 16.25, 0.085),
+    ("inceptionv3", 1.0, 22_159_310, 22_222_854, 26.62, 0.085),
     ("resnet50", 0.25, 23_864_558, 23_974_702, 32.70, 0.30),
     ("resnet50", 1.0, 23_864_558, 24_303_214, 32.70, 1.19),
     ("resnet101", 0.25, 42_856_686, 43_093_718, 62.40, 0.48),
