@@ -21,7 +21,7 @@ from gsf.provenance.links import check_links, check_names, check_reachable, chec
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
 from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
-from gsf.provenance.weights import check_weights
+from gsf.provenance.weights import check_weights, weights_of
 
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
@@ -154,6 +154,11 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
         *check_environment(project, receipts),
         *check_lock(project, study, receipts, missing),
     ]
+    elsewhere = sorted({weights.item.path for receipt in receipts for weights in weights_of(project, receipt)})
+    if elsewhere:
+        not_proven.append(
+            f"how weights were made elsewhere, of which the sha256 is all that is known: {', '.join(elsewhere)}"
+        )
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")

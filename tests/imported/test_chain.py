@@ -133,6 +133,7 @@ def test_the_chain_verifies_down_to_the_file(reported: Project) -> None:
     shallow, deep = verify_study(reported, "released"), verify_study(reported, "released", deep=True)
     assert [finding for finding in (*shallow.findings, *deep.findings) if finding.kind != "uncommitted"] == []
     assert deep.checked["weights"] == 1
+    assert any("how weights were made elsewhere" in line for line in shallow.not_proven)
 
 
 def test_a_changed_file_is_named(reported: Project) -> None:
