@@ -65,6 +65,16 @@ def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     init.add_argument("--shards", type=int, help="LMDB files")
     init.add_argument("--seed", type=int, default=0, help="of the split")
     init.set_defaults(call=_init)
+    imports = verbs.add_parser("import", help="a checkpoint that was trained elsewhere becomes an experiment")
+    imports.add_argument("checkpoint", type=Path, help="file in a released format; it stays where it is")
+    imports.add_argument("--benchmark", required=True, help="on which it is to be evaluated")
+    imports.add_argument("--name", help="of the experiment; default: temporal module, backbone, benchmark")
+    imports.add_argument("--study", help="that gets the experiment, made if need be; default: one of the same name")
+    imports.add_argument("--classes", type=Path, help="names in the order of the logits; default: sorted by name")
+    imports.add_argument("--num-segments", type=int, help="frames of a clip; default: as the file tells, or 8")
+    imports.add_argument("--input-size", type=int, help="px; default: as published")
+    imports.add_argument("--short-side", type=int, help="px; default: as published")
+    imports.set_defaults(call=_import)
     study = verbs.add_parser("study", help="make a study of params/studies the active one")
     study.add_argument("name", nargs="?", help="without it: list the studies")
     study.set_defaults(call=_study)
@@ -110,6 +120,12 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         else:
             verb.add_argument("--protocol", required=True)
         verb.set_defaults(call=call)
+    convert = verbs.add_parser("convert", help="stage: one imported network as a checkpoint of ours")
+    convert.add_argument("benchmark")
+    convert.add_argument("--study", required=True)
+    convert.add_argument("--run", required=True, help="name of the experiment")
+    convert.add_argument("--imported", required=True, help="a file of params/imports")
+    convert.set_defaults(call=_convert)
     report = verbs.add_parser("report", help="stage: the results table and the receipts behind it")
     report.add_argument("study")
     report.set_defaults(call=_report)
@@ -174,6 +190,15 @@ def _init(args: argparse.Namespace) -> None:
     print(summary)
 
 
+def _import(args: argparse.Namespace) -> None:
+    from gsf.imported.init import import_checkpoint
+    from gsf.project import Project
+
+    names = ("benchmark", "name", "study", "classes", "num_segments", "input_size", "short_side")
+    options = {name: getattr(args, name) for name in names}
+    print(import_checkpoint(Project.here(), args.checkpoint, **options))
+
+
 def _study(args: argparse.Namespace) -> None:
     from gsf.pipeline.study import activate
     from gsf.project import Project
@@ -185,7 +210,8 @@ def _study(args: argparse.Namespace) -> None:
     plan = activate(project, args.name)
     print(
         f"params/plan.yaml now holds {plan.study}: {len(plan.benchmarks)} benchmarks, {len(plan.shards)} shards,"
-        f" {len(plan.experiments)} trainings, {len(plan.evaluations)} evaluations; next: dvc repro"
+        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations;"
+        " next: dvc repro"
     )
 
 
@@ -238,6 +264,13 @@ def _train(args: argparse.Namespace) -> None:
     names = ("benchmark", "study", "run", "model", "recipe", "seed", "threads", "workers", "device")
     options = {name: getattr(args, name) for name in names}
     _show(run(project, **options, observer=training_observer(project, study=args.study, run=args.run)))
+
+
+def _convert(args: argparse.Namespace) -> None:
+    from gsf.imported.stage import run
+    from gsf.project import Project
+
+    _show(run(Project.here(), **{name: getattr(args, name) for name in ("benchmark", "study", "run", "imported")}))
 
 
 def _evaluate(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ which every stage of the graph has its own entry; `dvc.yaml` loops over those.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -13,12 +14,25 @@ from pydantic import Field, model_validator
 from gsf.params.base import Strict
 
 
+def is_trained(run: str) -> bool:
+    """Whether a run is a training, by its name: an experiment and its seed. An imported network has no seed."""
+    return re.search(r"-s\d+$", run) is not None
+
+
 class Experiment(Strict):
-    """One row of the table: a model trained by a recipe on a benchmark."""
+    """One row of the table: a model trained by a recipe on a benchmark, or a network that was trained elsewhere."""
 
     benchmark: str
-    model: str
-    recipe: str
+    model: str | None = None
+    recipe: str | None = None
+    imported: str | None = None  # a file of params/imports, in place of model and recipe
+
+    @model_validator(mode="after")
+    def _trained_or_imported(self) -> Experiment:
+        given = (self.model is not None, self.recipe is not None, self.imported is not None)
+        if given not in ((True, True, False), (False, False, True)):
+            raise ValueError("an experiment with a model and a recipe, or with imported alone")
+        return self
 
 
 class Study(Strict):
@@ -48,13 +62,20 @@ class PlannedShard(Strict):
     shard: str
 
 
-class PlannedTraining(Strict):
-    run: str  # the experiment's name and seed: gsf-s0
+class PlannedRun(Strict):
+    run: str  # of a training the experiment's name and seed, gsf-s0; of an import its name alone
     experiment: str
     benchmark: str
+
+
+class PlannedTraining(PlannedRun):
     model: str
     recipe: str
     seed: int
+
+
+class PlannedImport(PlannedRun):
+    imported: str
 
 
 class PlannedEvaluation(Strict):
@@ -73,4 +94,10 @@ class Plan(Strict):
     benchmarks: dict[str, PlannedBenchmark]
     shards: dict[str, PlannedShard]
     experiments: dict[str, PlannedTraining]
+    imports: dict[str, PlannedImport]
     evaluations: dict[str, PlannedEvaluation]
+
+    def runs(self) -> dict[str, PlannedRun]:
+        """Trainings and imports by their run, in the order of the plan."""
+        runs: list[PlannedRun] = [*self.experiments.values(), *self.imports.values()]
+        return {item.run: item for item in runs}

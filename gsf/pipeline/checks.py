@@ -14,6 +14,7 @@ from gsf.project import Project
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.params_used import LOCATION_KEYS
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
+from gsf.provenance.weights import weights_of
 from gsf.tables import read_table
 
 
@@ -63,7 +64,13 @@ class Checker:
                 yield f"the code file {name} has changed since"
 
     def _inputs(self, receipt: Receipt) -> Iterator[str]:
+        outside = {weights.item: weights for weights in weights_of(self._project, receipt)}
         for item in receipt.inputs:
+            if item in outside:  # pinned by the parameters, and need not be here any more
+                found = outside[item].found(self._hashes)
+                if found not in (None, item.sha256):
+                    yield f"input {item.path}: its sha256 is not {item.sha256[:12]} any more"
+                continue
             yield from self._file("input", item.path, item.sha256)
             if item.receipt is None:
                 continue

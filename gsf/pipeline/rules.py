@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -83,9 +84,16 @@ class Rules:
         """A number from `meta:` in dvc.yaml; 0 where it is not given."""
         return lambda wildcards: int(self.stage(group, wildcards).meta.get(name, 0))
 
-    def names(self, group: str) -> str:
-        """A pattern for the keys of a group's stages, for `wildcard_constraints:`; without any, one that fits none."""
-        return "|".join(stage.key for stage in self.graph.group(group)) or "(?!)"
+    def names(self, group: str, wildcard: str) -> str:
+        """A pattern of the values that a wildcard has in a group's stages, for `wildcard_constraints:`.
+
+        Where two rules write alike, it tells them apart. Without any stage it is one that fits nothing.
+        """
+        parts = re.split(r"\{(\w+)\}", self.graph.templates[group][0])  # text and names by turns
+        named = [f"(?P<{part}>[^/]+)" if number % 2 else re.escape(part) for number, part in enumerate(parts)]
+        pattern = re.compile("".join(named))
+        found = [pattern.fullmatch(out.path) for stage in self.graph.group(group) for out in stage.outs]
+        return "|".join(sorted(match[wildcard] for match in found if match)) or "(?!)"
 
     def everything(self) -> list[str]:
         """All outputs of all stages that Snakemake runs: the targets of `rule all`."""

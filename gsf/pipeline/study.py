@@ -12,6 +12,7 @@ import yaml
 from gsf.errors import ParamsError, PipelineError
 from gsf.params.base import Strict, load
 from gsf.params.benchmark import Benchmark
+from gsf.params.imported import Imported
 from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.params.recipe import Recipe
@@ -19,9 +20,12 @@ from gsf.params.study import (
     Plan,
     PlannedBenchmark,
     PlannedEvaluation,
+    PlannedImport,
+    PlannedRun,
     PlannedShard,
     PlannedTraining,
     Study,
+    is_trained,
 )
 from gsf.project import NAME_RULE, Project, check_name
 from gsf.provenance.hashing import write_atomically
@@ -44,22 +48,21 @@ def resolve(project: Project, study_name: str) -> Plan:
     for key in study.experiments:
         _check_key(key, where=f"{where}: experiments.{key}")
 
-    benchmarks = _named(project, "benchmarks", Benchmark, (item.benchmark for item in study.experiments.values()))
-    models = _named(project, "models", Model, (item.model for item in study.experiments.values()))
-    _named(project, "recipes", Recipe, (item.recipe for item in study.experiments.values()))
+    experiments = study.experiments
+    benchmarks = _named(project, "benchmarks", Benchmark, (item.benchmark for item in experiments.values()))
+    models = _named(project, "models", Model, (item.model for item in experiments.values() if item.model))
+    imports = _named(project, "imports", Imported, (item.imported for item in experiments.values() if item.imported))
+    _named(project, "recipes", Recipe, (item.recipe for item in experiments.values() if item.recipe))
     protocols = _named(project, "protocols", Protocol, study.protocols)
-    _check_experiments(where, study, models, protocols)
+    _check_experiments(where, study, models, imports, protocols)
 
     shards = [
         PlannedShard(benchmark=name, shard=f"{number:02d}")
         for name, item in benchmarks.items()
         for number in range(item.shards)
     ]
-    trainings = [
-        PlannedTraining(run=f"{key}-s{seed}", experiment=key, seed=seed, **item.model_dump())
-        for key, item in study.experiments.items()
-        for seed in study.seeds
-    ]
+    trainings, planned_imports = _runs(study)
+    runs: list[PlannedRun] = [*trainings, *planned_imports]
     return Plan(
         study=study.study,
         threads=study.threads,
@@ -74,6 +77,7 @@ def resolve(project: Project, study_name: str) -> Plan:
         },
         shards=_keyed(where, ((f"{item.benchmark}-{item.shard}", item) for item in shards)),
         experiments=_keyed(where, ((f"{study.study}-{item.run}", item) for item in trainings)),
+        imports=_keyed(where, ((f"{study.study}-{item.run}", item) for item in planned_imports)),
         evaluations=_keyed(
             where,
             (
@@ -81,11 +85,23 @@ def resolve(project: Project, study_name: str) -> Plan:
                     f"{study.study}-{item.run}-{protocol}",
                     PlannedEvaluation(run=item.run, benchmark=item.benchmark, protocol=protocol),
                 )
-                for item in trainings
+                for item in runs
                 for protocol in protocols
             ),
         ),
     )
+
+
+def _runs(study: Study) -> tuple[list[PlannedTraining], list[PlannedImport]]:
+    """One training an experiment and seed; an imported network is what it is, whatever the seeds."""
+    trainings, imports = [], []
+    for key, item in study.experiments.items():
+        if item.imported is not None:
+            imports.append(PlannedImport(run=key, experiment=key, benchmark=item.benchmark, imported=item.imported))
+        elif item.model is not None and item.recipe is not None:
+            names = {"experiment": key, "benchmark": item.benchmark, "model": item.model, "recipe": item.recipe}
+            trainings += [PlannedTraining(run=f"{key}-s{seed}", seed=seed, **names) for seed in study.seeds]
+    return trainings, imports
 
 
 def activate(project: Project, name: str) -> Plan:
@@ -121,6 +137,7 @@ def plan_text(plan: Plan) -> str:
         ("benchmarks", "stages inventory@KEY and manifest@KEY", plan.benchmarks),
         ("shards", "stages extract@KEY", plan.shards),
         ("experiments", "stages train@KEY", plan.experiments),
+        ("imports", "stages convert@KEY: networks that were trained elsewhere", plan.imports),
         ("evaluations", "stages evaluate@KEY", plan.evaluations),
     ]
     lines = [
@@ -174,21 +191,35 @@ def _check_key(key: str, *, where: str) -> None:
         raise ParamsError(f"{where} is not a valid name, must be {NAME_RULE}") from None
 
 
-def _check_experiments(where: str, study: Study, models: dict[str, Model], protocols: dict[str, Protocol]) -> None:
+def _check_experiments(
+    where: str,
+    study: Study,
+    models: dict[str, Model],
+    imports: dict[str, Imported],
+    protocols: dict[str, Protocol],
+) -> None:
     for key, experiment in study.experiments.items():
-        model = models[experiment.model]
-        needed = TEMPORAL_NAMES[model.temporal]
+        network: Model | Imported
+        if experiment.imported is not None:
+            network, file = imports[experiment.imported], f"params/imports/{experiment.imported}.yaml"
+            if is_trained(key):
+                raise ParamsError(
+                    f"{where}: experiments has the name {key!r}, must not end in '-s' and a number: so do the runs of"
+                    " trainings, and this network is imported"
+                )
+        else:
+            network, file = models[str(experiment.model)], f"params/models/{experiment.model}.yaml"
+        needed = TEMPORAL_NAMES[network.temporal]
         if needed not in key.lower():
             raise ParamsError(
                 f"{where}: experiments has the name {key!r}, must contain {needed!r}:"
-                f" params/models/{experiment.model}.yaml has temporal {model.temporal}"
+                f" {file} has temporal {network.temporal}"
             )
         for name, protocol in protocols.items():
-            if protocol.frames != model.num_segments:
+            if protocol.frames != network.num_segments:
                 raise ParamsError(
                     f"params/protocols/{name}.yaml: frames is {protocol.frames}, must be the num_segments of"
-                    f" params/models/{experiment.model}.yaml, {model.num_segments},"
-                    f" to evaluate experiment {key!r} of {where}"
+                    f" {file}, {network.num_segments}, to evaluate experiment {key!r} of {where}"
                 )
 
 

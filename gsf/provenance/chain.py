@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gsf.errors import GsfError, ProvenanceError
+from gsf.params.study import is_trained
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Input, Receipt, parse_receipt
@@ -209,7 +210,7 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
                 return project.extract_receipt(positional[0], positional[1])
             case "manifest":
                 return project.manifest_receipt(positional[0])
-            case "train":
+            case "train" | "convert":
                 return project.train_receipt(options["study"], options["run"])
             case "evaluate":
                 return project.evaluate_receipt(options["study"], options["run"], options["protocol"])
@@ -233,7 +234,7 @@ def stage_of_path(path: str) -> str:
         case ("data", benchmark, "manifest.csv" | "manifest.json"):
             return f"manifest@{benchmark}"
         case ("runs", study, "train", run, _):
-            return f"train@{study}-{run}"
+            return f"{'train' if is_trained(run) else 'convert'}@{study}-{run}"
         case ("runs", study, "evaluate", run, protocol, _):
             return f"evaluate@{study}-{run}-{protocol}"
     return path

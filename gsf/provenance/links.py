@@ -11,6 +11,7 @@ from gsf.provenance.findings import Finding
 from gsf.provenance.git import tracked_files
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Input, Receipt
+from gsf.provenance.weights import weights_of
 
 _RERUN_REPORT = "restore results/ from git, or run `gsf report` again on a work tree that is intact"
 
@@ -52,12 +53,19 @@ def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
 
 
 def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Finding]:
-    """Files that no stage wrote are here, with the bytes that were read, and git has them."""
+    """Files that no stage wrote are here, with the bytes that were read, and git has them.
+
+    Those that lie outside the project are a matter of the deep check.
+    """
+    receipts = list(receipts)
+    outside = {weights.item for receipt in receipts for weights in weights_of(project, receipt)}
     roots = {
         (item.path, item.sha256): receipt.stage
         for receipt in receipts
         for item in receipt.inputs
-        if item.receipt is None and not item.path.startswith("params/")  # those are a matter of stale parameters
+        if item.receipt is None
+        and not item.path.startswith("params/")  # those are a matter of stale parameters
+        and item not in outside
     }
     if not roots:
         return

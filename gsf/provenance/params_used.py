@@ -10,8 +10,9 @@ from gsf.errors import ParamsError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 
-# Where the videos lie differs between two machines that compute the same; what they are is in their sha256.
-LOCATION_KEYS = frozenset({"videos"})
+# Where videos and imported checkpoints lie differs between two machines that compute the same; what they are is in
+# their sha256.
+LOCATION_KEYS = frozenset({"videos", "checkpoint"})
 
 
 def params_used(project: Project, path: Path, keys: Sequence[str] | None = None) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.chain import Chain, Command, code_digest, whole_chain
 from gsf.provenance.deep import project_name, videos_folder
-from gsf.provenance.receipt import Receipt
+from gsf.provenance.receipt import Receipt, hash_cache
 from gsf.provenance.results import Cell
 from gsf.provenance.target import Kind, all_cells, resolve, video_id, video_rows
+from gsf.provenance.weights import weights_of
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,28 @@ class Roots:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A file of weights at the end of the way down, that was made elsewhere."""
+
+    name: str
+    sha256: str
+    stage: str  # that read it
+    params: str  # file and key that say where it lies
+    place: str | None  # where that is on this machine, if the parameters say so
+    here: bool
+    agrees: bool  # whether what lies there is the file that was read
+
+
+@dataclass(frozen=True)
 class Trace:
-    """The way from a target down to the videos; every step comes before those that it rests on."""
+    """The way from a target down to videos and weights; every step comes before those that it rests on."""
 
     target: str
     kind: Kind
     cell: Cell | None
     steps: tuple[Step, ...]
     roots: tuple[Roots, ...]
+    weights: tuple[Elsewhere, ...]
     missing: tuple[str, ...]  # receipts that are named and not here
     rests_on_it: tuple[str, ...]  # stages and cells above the target
     all_videos: bool
@@ -119,6 +134,7 @@ def trace(project: Project, target: str, *, video: str | None = None, all_videos
         cell=cell,
         steps=tuple(_step(project, receipt) for receipt in steps),
         roots=roots,
+        weights=tuple(found for receipt in steps for found in _weights(project, receipt)),
         missing=tuple(_missing(chain, steps)),
         rests_on_it=tuple(_above(project, chain, starts, video)) if cell is None else (),
         all_videos=all_videos,
@@ -156,6 +172,7 @@ def _missing(chain: Chain, steps: Iterable[Receipt]) -> Iterable[str]:
 
 def _step(project: Project, receipt: Receipt) -> Step:
     content = receipt.content
+    outside = {weights.item.path for weights in weights_of(project, receipt) if weights.here}
     return Step(
         stage=receipt.stage,
         receipt=receipt.digest,
@@ -167,13 +184,31 @@ def _step(project: Project, receipt: Receipt) -> Step:
         environment=str(content.get("environment", "")),
         seed=content["seed"],
         facts=receipt.facts,
-        inputs=tuple(_file(project, item.path, item.sha256, item.receipt) for item in receipt.inputs),
+        inputs=tuple(
+            File(item.path, item.sha256, None, here=True)
+            if item.path in outside
+            else _file(project, item.path, item.sha256, item.receipt)
+            for item in receipt.inputs
+        ),
         outputs=tuple(_file(project, path, digest, receipt.digest) for path, digest in receipt.outputs.items()),
     )
 
 
 def _file(project: Project, path: str, sha256: str, receipt: str | None) -> File:
     return File(path=path, sha256=sha256, receipt=receipt, here=(project.root / path).is_file())
+
+
+def _weights(project: Project, receipt: Receipt) -> Iterable[Elsewhere]:
+    for weights in weights_of(project, receipt):
+        yield Elsewhere(
+            name=weights.item.path.removeprefix("weights/"),
+            sha256=weights.item.sha256,
+            stage=weights.stage,
+            params=weights.params,
+            place=project_name(project, weights.file) if weights.file is not None else None,
+            here=weights.here,
+            agrees=weights.found(hash_cache(project)) == weights.item.sha256,
+        )
 
 
 def _roots(project: Project, receipt: Receipt, rows: list[dict[str, str]] | None) -> Roots:

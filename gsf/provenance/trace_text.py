@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from gsf.provenance.trace import File, Roots, Step, Trace
+from gsf.provenance.trace import Elsewhere, File, Roots, Step, Trace
 
 _FIRST = 5  # videos named without --videos
 _FILES = 4  # files named of many that are alike
@@ -19,6 +19,8 @@ def render(trace: Trace) -> str:
         lines += ["|", *_step_lines(group, stages)]
     for roots in trace.roots:
         lines += ["|", *_video_lines(roots, all_videos=trace.all_videos)]
+    for weights in trace.weights:
+        lines += ["|", *_weights_lines(weights)]
     if trace.missing:
         lines += ["", "Not here, so the way down ends at them:", *(f"  receipt {line}" for line in trace.missing)]
     if trace.rests_on_it:
@@ -112,6 +114,17 @@ def _video_lines(roots: Roots, *, all_videos: bool) -> Iterator[str]:
         yield f"     [{mark}] {video.id}  sha256 {video.sha256}  {video.bytes} bytes, shard {video.shard}"
     if len(roots.rows) > len(shown):
         yield f"     ... {len(roots.rows) - len(shown)} more: `--videos` names all"
+
+
+def _weights_lines(weights: Elsewhere) -> Iterator[str]:
+    yield f"+- weights from elsewhere: {weights.name}   sha256 {weights.sha256}"
+    yield f"     read by  {weights.stage}"
+    if not weights.here:
+        yield f"     [ ] is not here: {weights.params} says where it lies"
+    elif weights.agrees:
+        yield f"     [x] {weights.place} has this sha256"
+    else:
+        yield f"     [!] {weights.place} is another file: its sha256 is not this one"
 
 
 def _values(values: dict[str, object]) -> str:

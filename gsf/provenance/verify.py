@@ -21,6 +21,7 @@ from gsf.provenance.links import check_links, check_names, check_reachable, chec
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
 from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
+from gsf.provenance.weights import check_weights, weights_of
 
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
@@ -98,6 +99,7 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     if deep:
         findings += deeply.check_artefacts(project, list(chain.receipts.values()), checked)
         findings += deeply.check_videos(project, study, chain.receipts.values(), checked, not_proven)
+        findings += check_weights(project, chain.receipts.values(), checked)
     return _verdict(study, deep, checked, findings, not_proven, everything)
 
 
@@ -114,6 +116,7 @@ def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
     if deep:
         findings += deeply.check_artefacts(project, receipts, checked)
         findings += deeply.check_videos(project, "", receipts, checked, not_proven)
+        findings += check_weights(project, receipts, checked)
     return _verdict("work tree", deep, checked, findings, not_proven, receipts)
 
 
@@ -151,6 +154,11 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
         *check_environment(project, receipts),
         *check_lock(project, study, receipts, missing),
     ]
+    elsewhere = sorted({weights.item.path for receipt in receipts for weights in weights_of(project, receipt)})
+    if elsewhere:
+        not_proven.append(
+            f"how weights were made elsewhere, of which the sha256 is all that is known: {', '.join(elsewhere)}"
+        )
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")
@@ -171,7 +179,8 @@ def _verdict(
     absent = sum(finding.kind == "absent" for finding in findings)
     outside = sum(not path.startswith("results/") for receipt in receipts for path in receipt.outputs)
     if not deep:
-        lines.insert(0, f"the bytes of {outside} artefacts in data/ and runs/, and of the videos: `--deep` reads them")
+        what = f"the bytes of {outside} artefacts in data/ and runs/, of videos and of weights from elsewhere"
+        lines.insert(0, f"{what}: `--deep` reads them")
     elif absent:
         lines.insert(0, f"what is absent: {absent} links")
     return Verdict(name, deep, checked, tuple(dict.fromkeys(findings)), (*lines, *_ALWAYS))

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from gsf.errors import EvaluationError
 from gsf.params.base import load
-from gsf.params.study import Plan, PlannedTraining
+from gsf.params.study import Plan, PlannedImport, PlannedRun, PlannedTraining
 from gsf.project import Project
 from gsf.provenance.receipt import Input, Receipt, linked_inputs, read_receipt, root_input
 from gsf.tables import read_table
@@ -34,7 +34,7 @@ _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 class Evaluation:
     """One planned evaluation: its metrics, the confusion of its videos, and its receipt."""
 
-    training: PlannedTraining
+    training: PlannedRun
     protocol: str
     metrics: Mapping[str, Any]
     confusion: tuple[tuple[str, str], ...]  # actual, predicted; one a video
@@ -60,17 +60,37 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Import:
+    """One network that was trained elsewhere: the file it came in, and its size."""
+
+    planned: PlannedImport
+    file: str  # its name
+    sha256: str
+    model: Mapping[str, Any]  # what the import file says of the network
+    epoch: int | None  # as the file says
+    best_prec1: float | None  # validation top-1 in percent, as the file says
+    parameters: int
+
+
+@dataclass(frozen=True)
 class Material:
     """All that a report shows, and the inputs of its receipt."""
 
     plan: Plan
     evaluations: tuple[Evaluation, ...]
     trainings: tuple[Training, ...]
+    imports: tuple[Import, ...]
     manifests: Mapping[str, Mapping[str, Any]]  # manifest.json by benchmark
     inputs: tuple[Input, ...]
 
-    def training(self, run: str) -> Training:
-        return next(item for item in self.trainings if item.training.run == run)
+    def imported(self, run: str) -> Import | None:
+        """The import of a run; None for a training."""
+        return next((item for item in self.imports if item.planned.run == run), None)
+
+    def parameters(self, run: str) -> int:
+        """Size of a run's network."""
+        sizes = {item.training.run: item.parameters for item in self.trainings}
+        return {**sizes, **{item.planned.run: item.parameters for item in self.imports}}[run]
 
 
 def collect(project: Project, study: str) -> Material:
@@ -78,7 +98,7 @@ def collect(project: Project, study: str) -> Material:
     plan = load(Plan, project.plan_file)
     if plan.study != study:
         raise EvaluationError(f"params/plan.yaml: study is {plan.study!r}, must be {study!r}; run `gsf study {study}`")
-    runs = {item.run: item for item in plan.experiments.values()}
+    runs = plan.runs()
     if not plan.evaluations:
         raise EvaluationError("params/plan.yaml: evaluations is empty, must name at least one")
     inputs = [root_input(project, project.plan_file)]
@@ -89,17 +109,19 @@ def collect(project: Project, study: str) -> Material:
             raise EvaluationError(f"params/plan.yaml: evaluations has the run {item.run!r}, must be one of {known}")
         inputs += _evaluation_inputs(project, study, item.run, item.protocol)
         evaluations.append(_evaluation(project, study, runs[item.run], item.protocol))
-    trainings = []
-    for run in runs.values():
-        files = [project.checkpoint(study, run.run), project.curves(study, run.run)]
-        files.append(project.training_summary(study, run.run))
-        inputs += linked_inputs(project, project.train_receipt(study, run.run), files)
-        trainings.append(_training(project, study, run))
+    inputs += [item for run in runs.values() for item in _network_inputs(project, study, run)]
     manifests = {}
     for benchmark in sorted({run.benchmark for run in runs.values()}):
         inputs += _benchmark_inputs(project, benchmark)
         manifests[benchmark] = _json(project.manifest_info(benchmark))
-    return Material(plan, tuple(evaluations), tuple(trainings), manifests, tuple(inputs))
+    return Material(
+        plan,
+        tuple(evaluations),
+        trainings=tuple(_training(project, study, item) for item in plan.experiments.values()),
+        imports=tuple(_import(project, study, item) for item in plan.imports.values()),
+        manifests=manifests,
+        inputs=tuple(inputs),
+    )
 
 
 def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
@@ -112,7 +134,7 @@ def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
             project.scores(plan.study, item.run, item.protocol),
         ):
             files[f"{folder}/{path.name}"] = path
-    for benchmark in sorted({item.benchmark for item in plan.experiments.values()}):
+    for benchmark in sorted({item.benchmark for item in plan.runs().values()}):
         for path in (project.inventory(benchmark), project.manifest(benchmark), project.manifest_info(benchmark)):
             files[f"{benchmark}/{path.name}"] = path
     return files
@@ -124,6 +146,13 @@ def _evaluation_inputs(project: Project, study: str, run: str, protocol: str) ->
     return linked_inputs(project, project.evaluate_receipt(*place), files)
 
 
+def _network_inputs(project: Project, study: str, run: PlannedRun) -> list[Input]:
+    files = [project.checkpoint(study, run.run)]
+    if isinstance(run, PlannedTraining):
+        files += [project.curves(study, run.run), project.training_summary(study, run.run)]
+    return linked_inputs(project, project.train_receipt(study, run.run), files)
+
+
 def _benchmark_inputs(project: Project, benchmark: str) -> list[Input]:
     manifest = [project.manifest(benchmark), project.manifest_info(benchmark)]
     return [
@@ -132,7 +161,7 @@ def _benchmark_inputs(project: Project, benchmark: str) -> list[Input]:
     ]
 
 
-def _evaluation(project: Project, study: str, training: PlannedTraining, protocol: str) -> Evaluation:
+def _evaluation(project: Project, study: str, training: PlannedRun, protocol: str) -> Evaluation:
     path = project.metrics(study, training.run, protocol)
     metrics = _json(path)
     missing = sorted({"n", "top1", "top5", "mean_class"} - metrics.keys())
@@ -155,6 +184,19 @@ def _training(project: Project, study: str, training: PlannedTraining) -> Traini
         curves={name: tuple(float(row[name]) if row[name] else math.nan for row in rows) for name in CURVE_COLUMNS},
         kept_epoch=int(_json(project.training_summary(study, training.run))["kept_epoch"]),
         parameters=_parameters(project.checkpoint(study, training.run)),
+    )
+
+
+def _import(project: Project, study: str, planned: PlannedImport) -> Import:
+    receipt = read_receipt(project.train_receipt(study, planned.run))
+    return Import(
+        planned=planned,
+        file=receipt.facts["file"],
+        sha256=receipt.facts["sha256"],
+        model=receipt.content["params"][f"params/imports/{planned.imported}.yaml"],
+        epoch=receipt.facts["epoch"],
+        best_prec1=receipt.facts["best_prec1"],
+        parameters=_parameters(project.checkpoint(study, planned.run)),
     )
 
 

@@ -54,6 +54,8 @@ def curves_png(material: Material) -> bytes:
         accuracy.set(title="Validation top-1 (%); dot: the epoch that was kept", xlabel="epoch", ylim=(0, 101))
         for axes in (loss, accuracy):
             axes.xaxis.get_major_locator().set_params(integer=True)
+        if not material.trainings:
+            loss.text(0.5, 0.5, "no network of this study was trained here", ha="center", transform=loss.transAxes)
         handles, names = loss.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=min(6, max(1, len(names))))
         return _png(figure)

@@ -54,10 +54,10 @@ def study_page(material: Material, *, left_out: Sequence[str], limit: int) -> st
             "",
             *_notes(material),
             "",
-            "![Training loss and validation accuracy of every run](curves.png)",
-            "",
+            *(["![Training loss and validation accuracy of every run](curves.png)", ""] if material.trainings else []),
             "![Confusion of the classes, one panel a run](confusion.png)",
             "",
+            *_imports(material),
             "## Videos",
             "",
             *_videos(material.manifests),
@@ -114,12 +114,19 @@ def _table(material: Material, items: Sequence[Evaluation]) -> str:
     header = ["experiment", *(METRICS[metric] for metric in metrics), "videos", "parameters"]
     header += ["seeds"] if several else []
     lines = [_line(header), _line(["---", *["---:"] * (len(header) - 1)])]
-    for experiment, row in rows.items():
+    for row in rows.values():
         values = [_percent([item.metrics[metric] for item in row if metric in item.metrics]) for metric in metrics]
-        size = f"{material.training(row[0].training.run).parameters:,}"
+        size = f"{material.parameters(row[0].training.run):,}"
         seeds = [str(len(row))] if several else []
-        lines.append(_line([experiment, *values, str(row[0].metrics["n"]), size, *seeds]))
+        lines.append(_line([_row_name(material, row[0]), *values, str(row[0].metrics["n"]), size, *seeds]))
     return "\n".join(lines)
+
+
+def _row_name(material: Material, item: Evaluation) -> str:
+    """The experiment; of an imported network also the file that it came in."""
+    found = material.imported(item.training.run)
+    origin = f", *imported* from `{found.file}` (sha256 {found.sha256[:12]})" if found else ""
+    return f"{item.training.experiment}{origin}"
 
 
 def _line(values: Sequence[str]) -> str:
@@ -143,6 +150,26 @@ def _notes(material: Material) -> Iterator[str]:
     yield f"Of {smallest} videos, chance alone moves an accuracy by up to ±{margin:.1f} points (95 %, binomial)."
     if len({item.seed for item in material.plan.experiments.values()}) > 1:
         yield "Over several seeds: mean ± sample standard deviation."
+
+
+def _imports(material: Material) -> Iterator[str]:
+    """What is known of the networks that were trained elsewhere."""
+    if not material.imports:
+        return
+    yield "## Imported networks"
+    yield ""
+    yield "Trained elsewhere, and only evaluated here: their trace ends at a file, of which the sha256 is all that is"
+    yield "known. Epoch and validation top-1 are what the file says of itself, not measured here."
+    yield ""
+    yield _line(["experiment", "network", "frames", "ratio", "file", "sha256", "epoch", "validation top-1"])
+    yield _line(["---"] * 8)
+    for item in material.imports:
+        network = f"{item.model['temporal']} on {item.model['backbone']}"
+        said = ["" if item.epoch is None else str(item.epoch)]
+        said += ["" if item.best_prec1 is None else f"{item.best_prec1:.2f} %"]
+        size = [str(item.model["num_segments"]), f"{item.model['ratio']:g}"]
+        yield _line([item.planned.experiment, network, *size, f"`{item.file}`", f"`{item.sha256}`", *said])
+    yield ""
 
 
 def _videos(manifests: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_jou
 
 CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")
 EVALUATED = ("top1", "top5", "mean_class", "pair_accuracy")
-_SECTIONS = {"models": "model", "recipes": "recipe"}
+_SECTIONS = {"models": "model", "recipes": "recipe", "imports": "model"}
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Pa
     draft.params = _receipt_params(receipt) | draft.params
     draft.tags |= _receipt_tags(receipt)
     draft.tags["gsf.receipt.train"] = draft.tags["gsf.receipt"] = receipt.digest
-    draft.data += _data(project, receipt, context="train")
+    if not _is_imported(receipt):  # which was trained on other data than ours
+        draft.data += _data(project, receipt, context="train")
     outputs = _add_files(project, draft, receipt, path=path, folder="train")
     for point in _table_points(outputs.get("curves.csv"), sealed):
         known = draft.points.get((point.metric, point.epoch))
@@ -201,11 +202,15 @@ def _table_points(path: Path | None, time: float) -> Iterator[Point]:
 
 
 def _receipt_params(receipt: Receipt) -> Params:
-    params: Params = {"benchmark": _benchmark(receipt), "seed": int(receipt.content["seed"] or 0)}
+    params: Params = {"benchmark": _benchmark(receipt)}
+    if not _is_imported(receipt):
+        params["seed"] = int(receipt.content["seed"] or 0)
     if "threads" in receipt.facts:
         params["threads"] = int(receipt.facts["threads"])
     for file, values in receipt.content["params"].items():
-        params |= flatten(_SECTIONS.get(Path(file).parent.name, Path(file).parent.name), values)
+        section = Path(file).parent.name
+        params |= flatten(_SECTIONS.get(section, section), values)
+    params.pop("model.classes", None)  # a long list, which MLflow may refuse; the receipt among the artefacts has it
     return params
 
 
@@ -216,7 +221,13 @@ def _receipt_tags(receipt: Receipt) -> dict[str, str]:
         "mlflow.source.name": str(receipt.content["command"]),
         "mlflow.source.type": "JOB",
         **({"gsf.manifest": manifests[0]} if manifests else {}),
+        **({"gsf.imported": f"{receipt.facts['file']} {receipt.facts['sha256']}"} if _is_imported(receipt) else {}),
     }
+
+
+def _is_imported(receipt: Receipt) -> bool:
+    """Whether a network was trained elsewhere: the convert stage wrote this receipt, no training."""
+    return receipt.stage.startswith("convert@")
 
 
 def _benchmark(receipt: Receipt) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,8 +24,9 @@ class CheckpointInfo:
 
     model: Model
     classes: list[str]
-    epoch: int
-    seed: int
+    epoch: int | None
+    seed: int | None
+    imported: str | None = None  # sha256 of the file that it was converted from; None where it was trained here
 
 
 def build_model(model: Model, *, num_classes: int, pretrained: str | Path | None = None) -> VideoModel:
@@ -47,12 +49,14 @@ def build_model(model: Model, *, num_classes: int, pretrained: str | Path | None
 
 def write_checkpoint(path: Path, weights: dict[str, torch.Tensor], info: CheckpointInfo) -> None:
     """Write weights and info; the bytes follow from them (one metadata key: several would be in random order)."""
-    metadata = {
+    metadata: dict[str, Any] = {
         "model": info.model.model_dump(),
         "classes": info.classes,
         "epoch": info.epoch,
         "seed": info.seed,
     }
+    if info.imported is not None:
+        metadata["imported"] = info.imported
     tensors = {name: value.detach().contiguous().cpu() for name, value in weights.items()}
     write_atomically(path, save(tensors, metadata={"gsf": canonical_json(metadata).decode()}))
 
@@ -72,6 +76,7 @@ def read_checkpoint(path: Path) -> tuple[VideoModel, CheckpointInfo]:
         classes=content["classes"],
         epoch=content["epoch"],
         seed=content["seed"],
+        imported=content.get("imported"),
     )
     network = build_model(info.model, num_classes=len(info.classes))
     network.load_state_dict(weights)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gsf.imported.init import import_checkpoint
 from gsf.pipeline import study
 from gsf.provenance.hashing import sha256_file
 from gsf.store.plan import shard_of
 from tests.pipeline.tiny import BENCHMARK, Clone
+from tests.released import write_released
 
 pytestmark = pytest.mark.pipeline
 
@@ -38,11 +40,21 @@ def agree(clone: Clone) -> None:
     assert CLEAN in clone.dvc("repro")
 
 
+def _clone_with_import(root: Path) -> Clone:
+    """A clone whose study has an imported network too; its file lies elsewhere in each clone."""
+    clone = Clone(root)
+    checkpoint = write_released(root.parent / f"weights-{root.name}" / "gsf.pth.tar")
+    sizes = {"num_segments": 2, "input_size": 32, "short_side": 32}
+    import_checkpoint(clone.project, checkpoint, benchmark="mini", name="gsf-elsewhere", study="tiny", **sizes)
+    study.activate(clone.project, "tiny")
+    return clone.start()
+
+
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Clone]:
     """The study `tiny` run in clone A by DVC and in clone B by Snakemake, each told to the other runner."""
     folder = tmp_path_factory.mktemp("end")
-    by_dvc, by_snakemake = Clone(folder / "a").start(), Clone(folder / "b").start()
+    by_dvc, by_snakemake = _clone_with_import(folder / "a"), _clone_with_import(folder / "b")
     by_dvc.dvc("repro")
     by_snakemake.snakemake()
     by_dvc.run("gsf", "sync")
@@ -53,13 +65,18 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Clone]:
 def test_both_runners_write_byte_identical_receipts(clones: tuple[Clone, Clone]) -> None:
     receipts = [clone.receipts() for clone in clones]
     assert receipts[0] == receipts[1]
-    assert len([name for name in receipts[0] if not name.startswith("results/tiny/receipts")]) == 12
+    assert len([name for name in receipts[0] if not name.startswith("results/tiny/receipts")]) == 15
+    assert "runs/tiny/train/gsf-elsewhere/receipt.json" in receipts[0]
 
 
 def test_both_runners_write_the_same_results(clones: tuple[Clone, Clone]) -> None:
     texts = [(clone.root / "results/tiny/results.json").read_bytes() for clone in clones]
     assert texts[0] == texts[1]
     assert b"tsn" in texts[0]
+    pages = [(clone.root / "results/tiny/README.md").read_text() for clone in clones]
+    assert pages[0] == pages[1]
+    assert "| gsf-elsewhere, *imported* from `gsf.pth.tar` (sha256 " in pages[0]
+    assert "| gsf |" in pages[0]
 
 
 def test_afterwards_both_runners_have_nothing_to_do(clones: tuple[Clone, Clone]) -> None:

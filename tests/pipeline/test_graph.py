@@ -9,12 +9,12 @@ import pytest
 from gsf.errors import ParamsError, PipelineError
 from gsf.pipeline import dvc_repo, graph, study
 from gsf.project import Project
-from tests.pipeline.tiny import BENCHMARK, ROOT, ToyClone
+from tests.pipeline.tiny import BENCHMARK, IMPORTED, ROOT, ToyClone
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
-    """A clone whose study has a rendered benchmark and one with videos of its own, `own`."""
+    """A clone whose study has a rendered benchmark, one with videos of its own, `own`, and an imported network."""
     clone = ToyClone(tmp_path_factory.mktemp("graph") / "clone")
     (clone.root / "videos").mkdir()
     (clone.root / "videos" / "a.mp4").write_bytes(b"a")
@@ -22,6 +22,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
     own = BENCHMARK.format(name="own", videos="videos", render="").replace("data/own/annotations.csv", "labels.csv")
     (clone.root / "params/benchmarks/own.yaml").write_text(own)
     clone.edit("params/studies/tiny.yaml", "gsf: {benchmark: mini", "gsf: {benchmark: own")
+    (clone.root / "params/imports").mkdir()
+    (clone.root / "params/imports/gsf-elsewhere.yaml").write_text(IMPORTED)
+    with (clone.root / "params/studies/tiny.yaml").open("a") as file:
+        file.write("  gsf-elsewhere: {benchmark: mini, imported: gsf-elsewhere}\n")
     study.activate(clone.project, "tiny")
     return clone.start()
 
@@ -59,6 +63,7 @@ def test_both_runners_have_the_same_stages_and_edges(clone: ToyClone) -> None:
         if path in writer and writer[path].name not in scans
     }
     assert snakemake_names == names - scans
+    assert {"convert@tiny-gsf-elsewhere", "train@tiny-gsf-s0"} <= snakemake_names
     assert snakemake_edges == {edge for edge in edges if edge[0] not in scans}
     assert len(snakemake_edges) > 20
 
@@ -75,6 +80,16 @@ def test_a_stage_has_what_dvc_yaml_says(clone: ToyClone) -> None:
     assert stage.params["params/models/gsf-tiny.yaml"]["temporal"] == "gsf"
     assert stage.receipt == "runs/tiny/train/gsf-s0/receipt.json"
     assert (stage.meta["threads"], stage.meta["gpu"]) == (1, 1)
+
+
+def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone: ToyClone) -> None:
+    resolved = graph.load(clone.project)
+    stage = resolved.by_name["convert@tiny-gsf-elsewhere"]
+    assert stage.cmd == "gsf convert mini --study tiny --run gsf-elsewhere --imported gsf-elsewhere"
+    assert stage.params["params/imports/gsf-elsewhere.yaml"]["backbone"] == "resnet18"
+    assert [other.name for other in resolved.upstream(stage)] == ["manifest@mini"]
+    after = {name for before, name in resolved.edges() if before == stage.name}
+    assert after == {"evaluate@tiny-gsf-elsewhere-2x1x1", "evaluate@tiny-gsf-elsewhere-2x2x1", "report"}
 
 
 def test_a_folder_of_outputs_stands_for_them_and_a_file_in_an_output_for_that(clone: ToyClone) -> None:

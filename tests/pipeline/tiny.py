@@ -66,6 +66,17 @@ experiments:
   tsn: {benchmark: mini, model: tsn-tiny, recipe: tiny}
   gsf: {benchmark: mini, model: gsf-tiny, recipe: tiny}
 """
+IMPORTED = """\
+name: gsf-elsewhere
+checkpoint: elsewhere/gsf.pth.tar
+sha256: 0a00000000000000000000000000000000000000000000000000000000000000
+backbone: resnet18
+temporal: gsf
+ratio: 0.25
+num_segments: 2
+input_size: 32
+short_side: 32
+"""
 
 
 def write_params(root: Path) -> None:

@@ -41,6 +41,7 @@ PLAN = {
         }
         for run in RUNS
     },
+    "imports": {},
     "evaluations": {
         f"tiny-{run}-{protocol}": {"run": run, "benchmark": "arrow", "protocol": protocol}
         for run in RUNS

@@ -11,7 +11,7 @@ rule render:
     log:
         ".work/logs/render/{benchmark}.log",
     wildcard_constraints:
-        benchmark=stages.names("render"),
+        benchmark=stages.names("render", "benchmark"),
     conda:
         "../envs/gsf.yaml"
     threads: stages.resource("render", "threads")

@@ -1,3 +1,6 @@
+# Networks: trained here, or trained elsewhere and converted. Both write to the same place; the run tells which.
+
+
 rule train:
     """One network, trained once."""
     input:
@@ -6,6 +9,8 @@ rule train:
         stages.outputs("train"),
     log:
         ".work/logs/train/{study}-{run}.log",
+    wildcard_constraints:
+        run=stages.names("train", "run"),
     conda:
         "../envs/gsf.yaml"
     threads: stages.resource("train", "threads")
@@ -18,5 +23,30 @@ rule train:
         values=stages.values("train"),
         code=stages.code("train"),
         sources=stages.sources("train"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"
+
+
+rule convert:
+    """One network that was trained elsewhere, as a checkpoint of ours."""
+    input:
+        stages.inputs("convert"),
+    output:
+        stages.outputs("convert"),
+    log:
+        ".work/logs/convert/{study}-{run}.log",
+    wildcard_constraints:
+        run=stages.names("convert", "run"),
+    conda:
+        "../envs/gsf.yaml"
+    threads: stages.resource("convert", "threads")
+    resources:
+        mem_mb=stages.resource("convert", "mem_mb"),
+        runtime=stages.resource("convert", "runtime"),
+    params:
+        cmd=stages.cmd("convert"),
+        values=stages.values("convert"),
+        code=stages.code("convert"),
+        sources=stages.sources("convert"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"

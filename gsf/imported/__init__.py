@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere: described by `gsf import`, converted by a stage, then evaluated like ours."""

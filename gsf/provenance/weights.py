@@ -1,0 +1,89 @@
+"""Files of weights from elsewhere: roots of the chain that lie outside the project, like the videos.
+
+A receipt names such a file `weights/NAME`, with its sha256; where it lies on this machine the parameter file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gsf.errors import GsfError
+from gsf.params.base import read_yaml
+from gsf.project import Project
+from gsf.provenance.chain import Command
+from gsf.provenance.findings import Finding
+from gsf.provenance.hashing import HashCache, sha256_file
+from gsf.provenance.receipt import Input, Receipt
+
+# The option of a stage's command that names a parameter file, the folder of this, and its key that has the place.
+_PLACES = {"train": ("model", "models", "pretrained"), "convert": ("imported", "imports", "checkpoint")}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file from elsewhere that a stage read."""
+
+    item: Input
+    stage: str
+    params: str  # the parameter file that says where it lies, and the key: params/imports/x.yaml: checkpoint
+    file: Path | None  # where it should lie here; None where the parameters do not say so any more
+
+    @property
+    def here(self) -> bool:
+        """Whether a file lies there; `found` says whether it is this one."""
+        return self.file is not None and self.file.is_file()
+
+    def found(self, hashes: HashCache | None = None) -> str | None:
+        """The sha256 of what lies there, read now or remembered by `hashes`; None where it is not here."""
+        if self.file is None or not self.file.is_file():
+            return None
+        return hashes.sha256(self.file) if hashes else sha256_file(self.file)
+
+
+def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
+    """The files from elsewhere among the inputs of a receipt."""
+    command = Command.of(receipt)
+    if command.verb not in _PLACES:
+        return []
+    option, kind, key = _PLACES[command.verb]
+    name = command.options.get(option, "")
+    file = _place(project, kind, name, key)
+    return [
+        Weights(
+            item=item,
+            stage=receipt.stage,
+            params=f"params/{kind}/{name}.yaml: {key}",
+            file=file if file is not None and file.name == Path(item.path).name else None,
+        )
+        for item in receipt.inputs
+        if item.receipt is None and item.path.startswith("weights/") and _is_elsewhere(project, command, item, file)
+    ]
+
+
+def check_weights(project: Project, receipts: Iterable[Receipt], checked: dict[str, int]) -> Iterator[Finding]:
+    """The files from elsewhere that are here have the sha256 that was read."""
+    for weights in (found for receipt in receipts for found in weights_of(project, receipt)):
+        name, promised, found = weights.item.path, weights.item.sha256, weights.found()
+        if found is None:
+            what = f"{weights.stage} read it as {promised[:12]}; it lies outside the project"
+            yield Finding("absent", name, what, f"put it where {weights.params} says, or let that say where it lies")
+            continue
+        checked["weights"] = checked.get("weights", 0) + 1
+        if found != promised:
+            what = f"{weights.file} has sha256 {found[:12]}, {weights.stage} read {promised[:12]}"
+            yield Finding("broken", name, what, "restore this file, or import the new one under another name")
+
+
+def _place(project: Project, kind: str, name: str, key: str) -> Path | None:
+    try:
+        place = read_yaml(project.params_file(kind, name)).get(key)
+    except (GsfError, OSError):
+        return None
+    return project.root / place if isinstance(place, str) else None
+
+
+def _is_elsewhere(project: Project, command: Command, item: Input, file: Path | None) -> bool:
+    """Pretrained weights in a folder `weights` of the project are a file of the project like any other."""
+    return command.verb == "convert" or file != project.root / item.path

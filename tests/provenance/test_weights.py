@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gsf.project import Project
+from gsf.provenance.hashing import sha256_file
+from gsf.provenance.links import check_roots
+from gsf.provenance.receipt import Input, Receipt, StageResult, seal
+from gsf.provenance.weights import check_weights, weights_of
+from tests.small_project import MODEL, make_project
+
+TRAIN = "gsf train arrow --study s --run gsf-s0 --model gsf --recipe quick --seed 0 --threads 1"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "w.safetensors").write_bytes(b"weights")
+    return make_project(tmp_path / "project")
+
+
+def trained_from(project: Project, pretrained: str, *, name: str = "weights/w.safetensors") -> Receipt:
+    """The receipt of a training that started from a file."""
+    text = MODEL.format(name="gsf", temporal="gsf") + f"pretrained: {pretrained}\n"
+    project.params_file("models", "gsf").write_text(text)
+    file = project.root / pretrained
+    output = project.root / "out.txt"
+    output.write_text("out")
+    inputs = [Input(path=name, sha256=sha256_file(file), receipt=None)]
+    result = StageResult("train@s-gsf-s0", TRAIN.split(), {}, inputs, [output], entry="gsf.errors")
+    return seal(project, result, project.root / "receipt.json")
+
+
+def test_pretrained_weights_from_elsewhere_are_found_by_the_model_file(project: Project) -> None:
+    receipt = trained_from(project, "../elsewhere/w.safetensors")
+    (weights,) = weights_of(project, receipt)
+    assert (weights.here, weights.found()) == (True, weights.item.sha256)
+    assert weights.params == "params/models/gsf.yaml: pretrained"
+    checked: dict[str, int] = {}
+    assert list(check_weights(project, [receipt], checked)) == []
+    assert checked == {"weights": 1}
+    assert list(check_roots(project, [receipt])) == []
+
+
+def test_weights_that_changed_are_broken_and_weights_that_are_gone_absent(project: Project) -> None:
+    receipt = trained_from(project, "../elsewhere/w.safetensors")
+    file = project.root.parent / "elsewhere" / "w.safetensors"
+    file.write_bytes(b"others")
+    (finding,) = check_weights(project, [receipt], {})
+    assert (finding.kind, finding.link) == ("broken", "weights/w.safetensors")
+    file.unlink()
+    (finding,) = check_weights(project, [receipt], {})
+    assert (finding.kind, "params/models/gsf.yaml: pretrained" in finding.remedy) == ("absent", True)
+
+
+def test_a_parameter_that_names_another_file_is_not_looked_at(project: Project) -> None:
+    receipt = trained_from(project, "../elsewhere/w.safetensors")
+    (project.root.parent / "elsewhere" / "v.safetensors").write_bytes(b"weights")
+    path = project.params_file("models", "gsf")
+    path.write_text(path.read_text().replace("w.safetensors", "v.safetensors"))
+    (weights,) = weights_of(project, receipt)
+    assert (weights.file, weights.found()) == (None, None)
+
+
+def test_weights_within_the_project_are_a_file_like_any_other(project: Project) -> None:
+    (project.root / "weights").mkdir()
+    (project.root / "weights" / "w.safetensors").write_bytes(b"weights")
+    receipt = trained_from(project, "weights/w.safetensors")
+    assert weights_of(project, receipt) == []
+    (project.root / "weights" / "w.safetensors").write_bytes(b"others")
+    assert [(item.kind, item.link) for item in check_roots(project, [receipt])] == [("broken", "weights/w.safetensors")]
