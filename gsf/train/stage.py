@@ -82,6 +82,7 @@ def run(
                 device=target,
                 workers=_workers(workers),
                 observer=observer,
+                title=f"train {run}",
             )
         _write_outputs(project, study, run, outcome, info, clips=_num_clips(project, benchmark))
     except BaseException:
@@ -130,6 +131,7 @@ def _train(
     device: torch.device,
     workers: int,
     observer: Observer,
+    title: str,
 ) -> tuple[Outcome, CheckpointInfo]:
     manifest = read_manifest(project, benchmark)
     shards = shard_paths(project, benchmark, manifest)
@@ -161,6 +163,7 @@ def _train(
         device=device,
         workers=workers,
         observer=observer,
+        title=title,
     )
     if recipe.select == "best" and not len(split_of(manifest, "val")):
         raise TrainError(f"recipe {recipe.name}: select is best, must be last: {benchmark} has no validation videos")
