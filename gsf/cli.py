@@ -110,7 +110,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         verb.add_argument("benchmark")
         verb.add_argument("--study", required=True)
         verb.add_argument("--run", required=True, help="experiment and seed: gsf-s0")
-        verb.add_argument("--threads", type=_at_least(1), required=True, help="CPU threads of torch; part of the result")
+        verb.add_argument("--threads", type=_at_least(1), required=True, help="CPU threads; part of the result")
         verb.add_argument("--workers", type=_at_least(0), help="loader processes; default GSF_WORKERS or by cores")
         verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
         if name == "train":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gsf.errors import GsfError, ParamsError, PipelineError, ProvenanceError, VideoError
+from gsf.errors import ParamsError, PipelineError, ProvenanceError, VideoError
 from gsf.project import Project
 from gsf.store.check import check_shard
 from gsf.store.extract import COLUMNS, run
