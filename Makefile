@@ -2,6 +2,11 @@
 PYTHON ?= python3.11
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
+# `make setup TORCH=cpu`: the lock's torch as PyTorch builds it without CUDA, and none of CUDA's libraries.
+TORCH ?= default
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+CUDA_BUILD := ^(torch|torchvision|triton|nvidia-[^=]*|cuda-[^=]*)==
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS)
 export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
@@ -14,8 +19,15 @@ help:  ## what there is
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11, or say 'make PYTHON=python3.12 $(MAKECMDGOALS)'" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+ifeq ($(TORCH),cpu)
+	sed -n -E 's/^((torch|torchvision)==[^+]*)$$/\1+cpu/p' requirements.lock > $(VENV)/torch.lock
+	grep -v -E '$(CUDA_BUILD)' requirements.lock > $(VENV)/rest.lock
+	$(PIP) --no-deps --index-url $(TORCH_INDEX) -r $(VENV)/torch.lock
+	$(PIP) -r $(VENV)/rest.lock
+else
+	$(PIP) -r requirements.lock
+endif
+	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
 setup: $(VENV)/.ready  ## .venv from the lock
@@ -44,7 +56,7 @@ bench: setup  ## every speed measurement that this machine can do
 	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py) ;; *) python $$script || exit 1 ;; esac; done
 
 lock: setup  ## renew requirements.lock from what is installed
-	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock
 
 clean:  ## remove what the demo computed, keep the environment
 	rm -rf data runs .work .snakemake

@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gsf import __version__
@@ -53,6 +53,17 @@ def _parser() -> argparse.ArgumentParser:
 Verbs = argparse._SubParsersAction  # the type has no public name
 
 
+def _at_least(low: int) -> Callable[[str], int]:
+    """What argparse calls to read an integer that has a lower bound."""
+
+    def read(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"is {text!r}, must be an integer of {low} or more")
+        return int(text)
+
+    return read
+
+
 def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     init = verbs.add_parser("init", help="a benchmark of your own videos")
     init.add_argument("name", help="name of the benchmark")
@@ -62,8 +73,8 @@ def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     init.add_argument("--labels", type=Path, help="CSV path,label[,split], paths relative to VIDEOS")
     init.add_argument("--flip", choices=["swap", "forbid", "free"], help="what a horizontal flip does to the classes")
     init.add_argument("--flip-pair", action="append", default=[], metavar="A,B", help="classes that a flip swaps")
-    init.add_argument("--shards", type=int, help="LMDB files")
-    init.add_argument("--seed", type=int, default=0, help="of the split")
+    init.add_argument("--shards", type=_at_least(1), help="LMDB files")
+    init.add_argument("--seed", type=_at_least(0), default=0, help="of the split")
     init.set_defaults(call=_init)
     imports = verbs.add_parser("import", help="a checkpoint that was trained elsewhere becomes an experiment")
     imports.add_argument("checkpoint", type=Path, help="file in a released format; it stays where it is")
@@ -97,7 +108,7 @@ def _add_data_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
     extract = verbs.add_parser("extract", help="stage: decode the videos of one shard into LMDB")
     extract.add_argument("benchmark")
     extract.add_argument("shard")
-    extract.add_argument("--processes", type=int, help="decoders at once; default: the cores")
+    extract.add_argument("--processes", type=_at_least(1), help="decoders at once; default: the cores")
     extract.set_defaults(call=_extract)
 
 
@@ -110,13 +121,13 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         verb.add_argument("benchmark")
         verb.add_argument("--study", required=True)
         verb.add_argument("--run", required=True, help="experiment and seed: gsf-s0")
-        verb.add_argument("--threads", type=int, required=True, help="CPU threads of torch; part of the result")
-        verb.add_argument("--workers", type=int, help="loader processes; default GSF_WORKERS or by cores")
+        verb.add_argument("--threads", type=_at_least(1), required=True, help="CPU threads; part of the result")
+        verb.add_argument("--workers", type=_at_least(0), help="loader processes; default GSF_WORKERS or by cores")
         verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
         if name == "train":
             verb.add_argument("--model", required=True)
             verb.add_argument("--recipe", required=True)
-            verb.add_argument("--seed", type=int, required=True)
+            verb.add_argument("--seed", type=_at_least(0), required=True)
         else:
             verb.add_argument("--protocol", required=True)
         verb.set_defaults(call=call)

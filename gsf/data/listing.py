@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gsf.errors import DataError
+from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
@@ -41,6 +41,11 @@ class Listed:
 def run(project: Project, benchmark: str) -> bool:
     """Write the listing of a benchmark's folder of videos; returns whether it changed, else it is left alone."""
     params = load(Benchmark, project.params_file("benchmarks", benchmark))
+    if params.render is not None:
+        raise ParamsError(
+            f"params/benchmarks/{benchmark}.yaml: has `render`, must not have it for a folder to be scanned;"
+            f" its videos are listed by `gsf render {benchmark}`"
+        )
     target = project.listing(benchmark)
     root = videos_folder(project, params)
     data = table_bytes(COLUMNS, [(item.path, item.bytes, item.mtime_ns) for item in scan(root)])

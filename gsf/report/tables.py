@@ -187,7 +187,8 @@ def _videos(manifests: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "Excluded because they cannot be read, and counted in no accuracy:"
     yield ""
     for benchmark, row in excluded[:50]:
-        yield f"* {benchmark}, {row['split']}: `{row['id']}`: {' '.join(row['reason'].split())}"
+        reason = " ".join(row["reason"].removeprefix(f"{row['id']}: ").split())
+        yield f"* {benchmark}, {row['split']}: `{row['id']}`: {reason}"
     if len(excluded) > 50:
         yield f"* and {len(excluded) - 50} more, in the benchmark's `manifest.json`"
 

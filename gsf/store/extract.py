@@ -20,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gsf.errors import PipelineError, ProvenanceError, VideoError
+from gsf.errors import ParamsError, PipelineError, ProvenanceError, VideoError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
@@ -55,9 +55,10 @@ class _Job:
 def run(project: Project, benchmark: str, shard: str, *, processes: int | None = None) -> Receipt:
     """Extract one shard and seal its receipt; `processes` decoders run at once (default: the cores)."""
     params_file = project.params_file("benchmarks", benchmark)
+    params = load(Benchmark, params_file)
+    _check_planned(params, shard)
     plan_path = project.shard_plan(benchmark, shard)
     inputs = linked_inputs(project, project.inventory_receipt(benchmark), [plan_path])
-    params = load(Benchmark, params_file)
     job = _Job(
         benchmark=params,
         shard=shard,
@@ -96,6 +97,14 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
         ),
         project.extract_receipt(benchmark, shard),
     )
+
+
+def _check_planned(params: Benchmark, shard: str) -> None:
+    if shard not in {f"{number:02d}" for number in range(params.shards)}:
+        raise ParamsError(
+            f"params/benchmarks/{params.name}.yaml: shards is {params.shards}, so that a shard is one of"
+            f" 00 .. {params.shards - 1:02d}, not {shard!r}"
+        )
 
 
 def _recipe(params: Benchmark) -> str:

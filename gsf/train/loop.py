@@ -53,8 +53,9 @@ class Trainer:
         device: torch.device,
         workers: int,
         observer: Observer,
+        title: str = "train",
     ) -> None:
-        self._recipe = recipe
+        self._recipe, self._title = recipe, title
         self._train, self._val = train, val
         self._video_ids = video_ids
         self._seed, self._workers, self._device, self._observer = seed, workers, device, observer
@@ -86,7 +87,7 @@ class Trainer:
         for epoch in range(progress.epochs_done, recipe.epochs):
             metrics = self._train_epoch(epoch)
             if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
-                metrics |= self._validate()
+                metrics |= self._validate(epoch)
                 if recipe.select == "best" and metrics["val_top1"] > progress.best_top1:
                     self._best = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
                 if metrics["val_top1"] > progress.best_top1:
@@ -106,7 +107,7 @@ class Trainer:
         order = epoch_order(len(self._train), seed=self._seed, epoch=epoch)
         loader = self._loader(self._train, order)
         loss_sum, correct, lr = 0.0, 0, 0.0
-        bar = tqdm(total=len(order), desc=f"epoch {epoch + 1}/{self._recipe.epochs}", unit="clip", mininterval=1.0)
+        bar = tqdm(total=len(order), desc=self._place(epoch), unit="clip", mininterval=1.0)
         for step, batch in enumerate(loader, start=epoch * self._steps_per_epoch):
             lr = learning_rate(self._recipe, step=step, steps_per_epoch=self._steps_per_epoch)
             loss, hits = self._step(batch, step=step, lr=lr)
@@ -146,18 +147,26 @@ class Trainer:
         self._scaler.update()
         return float(loss.detach()), int((logits.argmax(1) == labels).sum())
 
+    def _place(self, epoch: int) -> str:
+        """What a progress bar says: several trainings may share a terminal."""
+        return f"{self._title}: epoch {epoch + 1}/{self._recipe.epochs}"
+
     @torch.inference_mode()
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, epoch: int) -> dict[str, float]:
         if len(self._val) == 0:
             return {"val_loss": math.nan, "val_top1": math.nan}
         self._model.eval()
         loss_sum, correct = 0.0, 0
+        bar = tqdm(total=len(self._val), desc=f"{self._place(epoch)}, validation", unit="clip", mininterval=1.0)
         for clips, labels, _ in self._loader(self._val, range(len(self._val))):
             with self._autocast():
                 logits = self._model(self._prepare(clips)).float()
             labels = labels.to(self._device)
             loss_sum += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
             correct += int((logits.argmax(1) == labels).sum())
+            bar.update(len(labels))
+        bar.set_postfix(top1=f"{correct / len(self._val):.3f}")
+        bar.close()
         return {"val_loss": loss_sum / len(self._val), "val_top1": correct / len(self._val)}
 
     def _prepare(self, clips: torch.Tensor) -> torch.Tensor:

@@ -83,6 +83,7 @@ def run(
                 device=target,
                 workers=_workers(workers),
                 observer=observer,
+                title=f"train {run}",
             )
         _write_outputs(project, study, run, outcome, info, clips=_num_clips(project, benchmark))
     except BaseException:
@@ -131,6 +132,7 @@ def _train(
     device: torch.device,
     workers: int,
     observer: Observer,
+    title: str,
 ) -> tuple[Outcome, CheckpointInfo]:
     manifest = read_manifest(project, benchmark)
     shards = shard_paths(project, benchmark, manifest)
@@ -162,6 +164,7 @@ def _train(
         device=device,
         workers=workers,
         observer=observer,
+        title=title,
     )
     if recipe.select == "best" and not len(split_of(manifest, "val")):
         raise TrainError(f"recipe {recipe.name}: select is best, must be last: {benchmark} has no validation videos")

@@ -7,9 +7,10 @@ import pytest
 
 from gsf.data import listing
 from gsf.data.listing import scan
-from gsf.errors import DataError
+from gsf.errors import DataError, ParamsError
 from gsf.tables import read_table
 from tests.data.project import make_project, write_benchmark
+from tests.small_project import make_project as small_project
 
 
 def _fill(root: Path, *names: str) -> None:
@@ -57,6 +58,13 @@ def test_a_missing_folder_is_an_error_that_names_the_parameter_file(tmp_path: Pa
     write_benchmark(project)
     with pytest.raises(DataError, match=r"videos: is not a folder.*params/benchmarks/toy\.yaml"):
         listing.run(project, "toy")
+
+
+def test_a_benchmark_that_the_pipeline_renders_is_not_scanned(tmp_path: Path) -> None:
+    project = small_project(tmp_path)
+    with pytest.raises(ParamsError, match=r"params/benchmarks/arrow\.yaml: has `render`.*gsf render arrow"):
+        listing.run(project, "arrow")
+    assert not project.listing("arrow").exists()
 
 
 def test_a_file_name_that_is_not_text_is_an_error(tmp_path: Path) -> None:

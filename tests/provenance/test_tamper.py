@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
@@ -33,12 +34,13 @@ for one, other in (("00", "01"), ("01", "00")):
     ARTEFACTS[f"{DATA}/shards/{one}.lmdb"] = (f"{DATA}/shards/{other}.lmdb", own)
     ARTEFACTS[f"{DATA}/extracted/{one}.csv"] = (f"{DATA}/extracted/{other}.csv", own)
 for one, other in (("gsf-s0", "tsn-s0"), ("tsn-s0", "gsf-s0")):
-    for name in ("checkpoint.safetensors", "curves.csv"):
+    for name in ("checkpoint.safetensors", "curves.csv", "summary.json"):
         place = f"{RUNS}/train/{one}"
         ARTEFACTS[f"{place}/{name}"] = (f"{RUNS}/train/{other}/{name}", f"{place}/receipt.json")
     for name in ("scores.safetensors", "metrics.json"):
         place = f"{RUNS}/evaluate/{one}/2x1x1"
         ARTEFACTS[f"{place}/{name}"] = (f"{RUNS}/evaluate/{other}/2x1x1/{name}", f"{place}/receipt.json")
+    ARTEFACTS[f"{place}/confusion.csv"] = (f"{RUNS}/train/{other}/curves.csv", f"{place}/receipt.json")
 
 WORK_RECEIPTS = {
     f"{DATA}/render.receipt.json": f"{DATA}/inventory.receipt.json",
@@ -254,6 +256,33 @@ def test_changed_receipt_of_the_report_is_named(sandbox: Sandbox, way: str) -> N
     else:
         rewrite(sandbox.path(name), seed=77)
     assert {name, "report"} & set(sandbox.broken(deep=False))
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "report"])
+def test_receipt_that_dvc_lock_has_otherwise_is_named(sandbox: Sandbox, stage: str) -> None:
+    path = sandbox.path("dvc.lock")
+    lock = yaml.safe_load(path.read_text(encoding="utf-8"))
+    lock["stages"][stage]["outs"][0]["md5"] = "0" * 32
+    path.write_text(yaml.safe_dump(lock), encoding="utf-8")
+    assert sandbox.broken(deep=False) == [stage]
+
+
+def test_receipts_swapped_in_dvc_lock_name_both_stages(sandbox: Sandbox) -> None:
+    path, names = sandbox.path("dvc.lock"), ["train@demo-gsf-s0", "train@demo-tsn-s0"]
+    lock = yaml.safe_load(path.read_text(encoding="utf-8"))
+    one, other = (lock["stages"][name]["outs"][0] for name in names)
+    one["md5"], other["md5"] = other["md5"], one["md5"]
+    path.write_text(yaml.safe_dump(lock), encoding="utf-8")
+    assert sorted(sandbox.broken(deep=False)) == names
+
+
+def test_dvc_lock_that_is_no_lock_is_named_and_a_missing_one_is_said(sandbox: Sandbox) -> None:
+    sandbox.path("dvc.lock").write_text("stages: [", encoding="utf-8")
+    assert sandbox.broken(deep=False) == ["dvc.lock"]
+    sandbox.path("dvc.lock").unlink()
+    verdict = sandbox.verify(deep=False)
+    assert verdict.ok
+    assert any("dvc.lock does not have" in line for line in verdict.not_proven)
 
 
 @pytest.mark.parametrize("way", ["flip", "swap", "delete"])

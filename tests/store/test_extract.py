@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gsf.errors import GsfError, PipelineError, ProvenanceError, VideoError
+from gsf.errors import ParamsError, PipelineError, ProvenanceError, VideoError
 from gsf.project import Project
 from gsf.store.check import check_shard
 from gsf.store.extract import COLUMNS, run
@@ -244,7 +244,7 @@ def test_a_plan_that_its_receipt_does_not_know_is_an_error(project: Project) -> 
 
 
 def test_a_shard_that_is_not_planned_is_an_error(project: Project) -> None:
-    with pytest.raises(GsfError, match="07"):
+    with pytest.raises(ParamsError, match=r"mini.yaml: shards is \d, so that a shard is one of 00 .. 0\d, not '07'"):
         run(project, "mini", "07")
 
 

@@ -1,0 +1,108 @@
+"""The command line: answers at once, and every stage says in one line what is wrong with its input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gsf.cli import main
+from tests.small_project import make_project
+
+HEAVY = ("torch", "torchvision", "numpy", "mlflow", "dvc", "snakemake", "pydantic", "av", "lmdb", "tqdm", "yaml")
+TRAIN = ("train", "arrow", "--study", "s", "--run", "gsf-s0", "--threads", "1")
+EVALUATE = ("evaluate", "arrow", "--study", "s", "--run", "gsf-s0", "--threads", "1")
+
+# Arguments, and what the one line on stderr must say: the kind of error, the file, the rule or the remedy.
+WRONG = {
+    "init: no such folder": (("init", "mine", "nowhere"), ["DataError", "nowhere", "no such folder or CSV"]),
+    "init: no name": (("init", "a b", "."), ["ParamsError", "'a b'", "letters, digits"]),
+    "study: unknown": (("study", "nope"), ["ParamsError", "params/studies/nope.yaml", "no such file"]),
+    "render: unknown": (("render", "nope"), ["ParamsError", "params/benchmarks/nope.yaml", "here: arrow"]),
+    "scan: rendered": (("scan", "arrow"), ["ParamsError", "params/benchmarks/arrow.yaml", "gsf render arrow"]),
+    "inventory: not rendered": (("inventory", "arrow"), ["ProvenanceError", "render.receipt.json", "run the stage"]),
+    "extract: not planned": (("extract", "arrow", "02"), ["ParamsError", "arrow.yaml", "00 .. 01", "'02'"]),
+    "extract: no inventory": (("extract", "arrow", "01"), ["ProvenanceError", "inventory.receipt.json", "dvc pull"]),
+    "manifest: no inventory": (("manifest", "arrow"), ["ProvenanceError", "inventory.receipt.json", "dvc pull"]),
+    "train: unknown model": (
+        (*TRAIN, "--model", "nope", "--recipe", "quick", "--seed", "0"),
+        ["ParamsError", "params/models/nope.yaml", "models here: gsf, tsn"],
+    ),
+    "train: no manifest": (
+        (*TRAIN, "--model", "gsf", "--recipe", "quick", "--seed", "0"),
+        ["ProvenanceError", "manifest.receipt.json", "dvc pull"],
+    ),
+    "evaluate: unknown protocol": (
+        (*EVALUATE, "--protocol", "9x9x9"),
+        ["ParamsError", "params/protocols/9x9x9.yaml", "protocols here: 2x1x1, 2x2x3"],
+    ),
+    "evaluate: no device": (
+        (*EVALUATE, "--protocol", "2x1x1", "--device", "abacus"),
+        ["TrainError", "device is 'abacus'", "must be auto, cpu"],
+    ),
+    "report: no plan": (("report", "s"), ["ParamsError", "params/plan.yaml", "no such file"]),
+    "trace: nothing there": (("trace", "a/b/c/d"), ["ProvenanceError", "a/b/c/d"]),
+    "verify: nothing there": (("verify", "nope"), ["ProvenanceError", "nope", "no study with results"]),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Parameter files, and nothing that any stage wrote."""
+    return make_project(tmp_path_factory.mktemp("cli")).root
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_input_is_one_line_with_file_and_rule(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    arguments, words = WRONG[case]
+    monkeypatch.chdir(root)
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1, captured.err
+    assert not [word for word in words if word not in lines[0]], lines[0]
+
+
+def test_outside_of_a_project_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["study"]) == 1
+    assert "no project here, must be run in or below a folder with dvc.yaml and params/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("--threads", "0", "1 or more"),
+        ("--seed", "-1", "0 or more"),
+        ("--workers", "-1", "0 or more"),
+        ("--seed", "1.5", "0 or more"),
+    ],
+)
+def test_an_option_out_of_range_is_named_with_its_rule(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, rule: str
+) -> None:
+    arguments = [*TRAIN, "--model", "gsf", "--recipe", "quick", "--seed", "0", f"{option}={value}"]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert f"{option}: is '{value}', must be an integer of {rule}" in capsys.readouterr().err
+
+
+def test_help_loads_no_heavy_package() -> None:
+    """`gsf --help` answers within half a second because of this."""
+    program = (
+        "import sys; from gsf.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"print('loaded:', *[name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "stage: train one run of a study" in done.stdout
+    assert done.stdout.strip().endswith("loaded:")
