@@ -12,7 +12,7 @@ from gsf.pipeline.code_deps import expand
 from gsf.pipeline.graph import Graph, Stage
 from gsf.project import Project
 from gsf.provenance.hashing import HashCache, sha256_file
-from gsf.provenance.params_used import LOCATION_KEYS
+from gsf.provenance.params_used import portable
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
 from gsf.provenance.weights import weights_of
 from gsf.tables import read_table
@@ -132,10 +132,5 @@ def _identity(stage: Stage, receipt: Receipt) -> Iterator[str]:
 
 
 def _flat(params: Any) -> dict[tuple[str, str], Any]:
-    """Values by file and key, without where the videos lie: that differs between two machines."""
-    return {
-        (file, key): value
-        for file, values in params.items()
-        for key, value in values.items()
-        if key not in LOCATION_KEYS
-    }
+    """Values by file and key, as they are on every machine."""
+    return {(file, key): value for file, values in params.items() for key, value in portable(values).items()}

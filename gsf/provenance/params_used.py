@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from gsf.project import Project
 
 # Where videos and imported checkpoints lie differs between two machines that compute the same; what they are is in
 # their sha256.
-LOCATION_KEYS = frozenset({"videos", "checkpoint"})
+_LOCATIONS = frozenset({"videos", "checkpoint"})
+# What `pretrained` of a model file may say besides the path of a file.
+_DOWNLOADED = (None, "torchvision", "timm")
 
 
 def params_used(project: Project, path: Path, keys: Sequence[str] | None = None) -> dict[str, Any]:
@@ -22,7 +24,16 @@ def params_used(project: Project, path: Path, keys: Sequence[str] | None = None)
     if missing:
         raise ParamsError(f"{project.relative(path)}: {', '.join(missing)} is missing, must be given")
     chosen = values if keys is None else {key: values[key] for key in keys if key in values}
-    return {project.relative(path): {key: value for key, value in chosen.items() if key not in LOCATION_KEYS}}
+    return {project.relative(path): portable(chosen)}
+
+
+def portable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as they are on every machine: what a file of weights is called, but not where it lies."""
+    return {
+        key: Path(str(value)).name if key == "pretrained" and value not in _DOWNLOADED else value
+        for key, value in values.items()
+        if key not in _LOCATIONS
+    }
 
 
 _OPTIONAL = frozenset({"on_unreadable", "render"})

@@ -16,7 +16,7 @@ from gsf.project import Project
 from gsf.provenance import code
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import canonical_json, sha256_file
-from gsf.provenance.params_used import LOCATION_KEYS
+from gsf.provenance.params_used import portable
 from gsf.provenance.receipt import Receipt
 
 _RERUN = "run `dvc repro` to make the results anew, or go back to the commit that they were made from"
@@ -35,7 +35,7 @@ def check_params(project: Project, receipts: Iterable[Receipt]) -> Iterator[Find
                 continue
             listed = declared.get((receipt.stage.split("@")[0], Path(path).parent.name), frozenset())
             names = values.keys() | (now.keys() if listed is None else now.keys() & listed)
-            for key in sorted(names - LOCATION_KEYS):
+            for key in sorted(names):
                 if now.get(key, _GONE) != values.get(key, _GONE):
                     what = f"{path}: {key} is {_shown(now.get(key, _GONE))}, was {_shown(values.get(key, _GONE))}"
                     yield Finding("stale_params", receipt.stage, what, _RERUN)
@@ -89,7 +89,7 @@ def _module_digest(name: str) -> str | None:
 def _current(path: Path) -> dict[str, Any] | None:
     """A parameter file as JSON values, which is how receipts hold them; None where it cannot be read."""
     try:
-        values: dict[str, Any] = json.loads(canonical_json(read_yaml(path)))
+        values: dict[str, Any] = json.loads(canonical_json(portable(read_yaml(path))))
     except (ParamsError, OSError, ValueError, TypeError):
         return None
     return values

@@ -16,7 +16,7 @@ from gsf.pipeline import graph
 from gsf.pipeline.code_deps import expand
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
-from gsf.provenance.params_used import LOCATION_KEYS
+from gsf.provenance.params_used import portable
 
 
 def main(argv: list[str]) -> int:
@@ -47,10 +47,7 @@ def main(argv: list[str]) -> int:
                     "receipt": sha256_file(project.root / by) if by else None,
                 }
             )
-    params = {
-        file: {key: value for key, value in values.items() if key not in LOCATION_KEYS}
-        for file, values in stage.params.items()
-    }
+    params = {file: portable(values) for file, values in stage.params.items()}
     facts = {"cmd": stage.cmd, "params": params, "inputs": [[item["path"], item["sha256"]] for item in inputs]}
     outputs = []
     for out in stage.outs:

@@ -7,6 +7,7 @@ import pytest
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.links import check_roots
+from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, seal
 from gsf.provenance.weights import check_weights, weights_of
 from tests.small_project import MODEL, make_project
@@ -71,3 +72,13 @@ def test_weights_within_the_project_are_a_file_like_any_other(project: Project) 
     assert weights_of(project, receipt) == []
     (project.root / "weights" / "w.safetensors").write_bytes(b"others")
     assert [(item.kind, item.link) for item in check_roots(project, [receipt])] == [("broken", "weights/w.safetensors")]
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "kept"),
+    [("/a/w.pth", "w.pth"), ("../b/w.pth", "w.pth"), ("torchvision", "torchvision"), ("timm", "timm"), ("null", None)],
+)
+def test_receipts_name_a_file_of_weights_but_not_where_it_lies(project: Project, pretrained: str, kept: object) -> None:
+    path = project.params_file("models", "gsf")
+    path.write_text(MODEL.format(name="gsf", temporal="gsf") + f"pretrained: {pretrained}\n")
+    assert params_used(project, path)["params/models/gsf.yaml"]["pretrained"] == kept
