@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from . import kernels
 from ._clips import Start, check_batch, check_segments, check_start, processed_channels, split_channels
 from .fuse import gate_shift_fuse
 from .gate import Gate
@@ -36,6 +37,8 @@ class GSF(nn.Module):
     Raises:
         ValueError: channels and ratio that do not divide, an unknown choice, or an input of another shape.
     """
+
+    backend: kernels.Backend = kernels.backend.DEFAULT  # see kernels.set_backend
 
     def __init__(
         self,
@@ -71,6 +74,16 @@ class GSF(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSF", x, self.channels, self.num_segments)
+        if kernels.chosen("GSF", self.backend, x, self.gate.norm):
+            return kernels.run(
+                x,
+                self.gate,
+                self.fuse,
+                num_segments=self.num_segments,
+                processed=self.processed,
+                scale=self.fuse_scale,
+                interleave=self.interleave,
+            )
         head, rest = split_channels(x, self.processed)
         gate = self.gate(head)  # (B, T, 2, H, W)
         assert self.fuse.bias is not None

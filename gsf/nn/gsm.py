@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from . import kernels
 from ._clips import Start, check_batch, check_segments, check_start, processed_channels, shift
 from .gate import Gate
 from .groups import join_groups, split_groups
@@ -33,6 +34,8 @@ class GSM(nn.Module):
         ValueError: channels and ratio that do not divide, an unknown choice, or an input of another shape.
     """
 
+    backend: kernels.Backend = kernels.backend.DEFAULT  # see kernels.set_backend
+
     def __init__(
         self,
         channels: int,
@@ -54,6 +57,15 @@ class GSM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSM", x, self.channels, self.num_segments)
+        if kernels.chosen("GSM", self.backend, x, self.gate.norm):
+            return kernels.run(
+                x,
+                self.gate,
+                None,
+                num_segments=self.num_segments,
+                processed=self.processed,
+                interleave=self.interleave,
+            )
         features = x[:, : self.processed]
         gate = self.gate(features).unsqueeze(3)  # (B, T, 2, 1, H, W)
         groups = split_groups(features, self.num_segments)  # (B, T, 2, F/2, H, W)

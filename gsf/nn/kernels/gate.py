@@ -12,6 +12,18 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from .backend import INTERPRETED
+
+WIDEN = tl.constexpr(INTERPRETED)  # Triton's interpreter multiplies the bits of bfloat16 instead of its values
+
+
+@triton.jit
+def product(a, b, total, precision: tl.constexpr):
+    """total + a b, in float32."""
+    if WIDEN:
+        a, b = a.to(tl.float32), b.to(tl.float32)
+    return tl.dot(a, b, total, input_precision=precision)
+
 
 @triton.jit
 def norm_sums(
@@ -148,7 +160,7 @@ def gate_taps(
         value = tl.load(base[:, None] + (c * channel_stride)[None, :], mask=mask, other=0)
         active = tl.maximum(value.to(tl.float32) * scale[None, :] + shift[None, :], 0).to(value.dtype)
         weight = tl.load(packed + c[:, None] * 32 + tap[None, :], mask=live[:, None], other=0)
-        total = tl.dot(active, weight, total, input_precision=precision)
+        total = product(active, weight, total, precision)
     place = ((n * 2 + group) * 27 + tap).to(tl.int64) * pixels
     mask = inside[:, None] & (tap < 27)[None, :]
     tl.store(taps + place[None, :] + p[:, None], total.to(taps.dtype.element_ty), mask=mask)

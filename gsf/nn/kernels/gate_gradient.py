@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 
 from .body import copy_clip, load_mixed
+from .gate import product
 
 
 @triton.jit
@@ -122,8 +123,9 @@ def weight_gradient(
         before = wide * scale[None, :] + shift[None, :]
         active = tl.maximum(before, 0).to(value.dtype).to(kind)
         back = taps_back(of_plane, n, group, p, inside, time, height, width).to(kind)
-        total = tl.dot(tl.trans(active), back, total, input_precision=precision)
-        of_norm = tl.where(before > 0, tl.dot(back, weight, input_precision=precision), 0)
+        total = product(tl.trans(active), back, total, precision)
+        of_active = product(back, weight, tl.zeros((pixel_block, channel_block), tl.float32), precision)
+        of_norm = tl.where(before > 0, of_active, 0)
         alone += of_norm
         by_x += of_norm * (wide - mean[None, :]) * inverse[None, :]
     row = part + (tl.program_id(0) * channels + c) * 32
@@ -185,7 +187,7 @@ def through_norm(value, back, norm, packed, extra, c, live, channels, precision:
     slope = tl.load(extra + c, mask=live, other=0)[None, :]
     constant = tl.load(extra + channels + c, mask=live, other=0)[None, :]
     weight = tl.load(packed + c[None, :] * 32 + tap[:, None], mask=live[None, :], other=0).to(kind)
-    of_active = tl.dot(back, weight, input_precision=precision)
+    of_active = product(back, weight, tl.zeros(value.shape, tl.float32), precision)
     return scale * tl.where(value * scale + shift > 0, of_active, 0) + slope * value + constant
 
 

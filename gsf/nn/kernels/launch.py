@@ -16,6 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import body, body_gradient, gate, gate_gradient
+from .operator import memory_format
 
 PROGRAMS = 1024  # fill a GPU when a pass over a map is cut by frames and channels
 ROWS = 1 << 16  # of the parts that hold weight gradients: frames * channels, at most about so many
@@ -42,12 +43,6 @@ class Kept:
     packed: Tensor  # (F, 32): weight of the gate
     means: Tensor  # (2, frames, F): of y and of x
     weights: Tensor  # (frames, F): w
-
-
-def memory_format(x: Tensor) -> torch.memory_format:
-    """What the output has: channels_last if the input is, and not contiguous as well."""
-    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
 
 
 class _Map:
@@ -285,7 +280,7 @@ def backward(
                 joined=of.joined,
                 pixel_block=pixel_block,
                 width=width,
-                num_warps=8,
+                num_warps=16,
             )
         if options.fused:
             of_means, *of_fuse = _fuse_gradient(part, kept, of, fuse_weight, options)
@@ -326,6 +321,7 @@ def backward(
             kind=kind,
             pixel_block=pixel_block,
             width=width,
+            num_warps=8,
         )
     return of_x, *of_gate, *of_fuse
 
@@ -363,7 +359,7 @@ def _fuse_gradient(
         channel_block,
     )
     total = sums.sum((0, 1))  # (2, 18 and 1)
-    return of_means, total[:, :18].reshape(2, 2, 3, 3), total[:, 18].clone()
+    return of_means, total[:, :18].contiguous().view(2, 2, 3, 3), total[:, 18].clone()
 
 
 def _plane_gradient(

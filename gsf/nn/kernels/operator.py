@@ -25,7 +25,8 @@ def _launch() -> Any:
     return launch
 
 
-def _memory_format(x: Tensor) -> torch.memory_format:
+def memory_format(x: Tensor) -> torch.memory_format:
+    """What the output has: channels_last if the input is, and not contiguous as well."""
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
 
@@ -121,7 +122,7 @@ def _(
         return x.new_empty(shape if there else (0,), dtype=torch.float32)
 
     return (
-        torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=_memory_format(x)),
+        torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=memory_format(x)),
         small(frames, 2, pixels, there=gated),
         small(5, processed, there=gated),
         x.new_empty((processed, 32) if gated else (0,)),
@@ -182,7 +183,7 @@ def _(
 
     gated, fused = packed.dim() == 2, fuse_weight is not None
     return (
-        torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=_memory_format(x)),
+        torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=memory_format(x)),
         small(6, processed // 2, 3, 3, there=gated),
         small(2, there=gated),
         small(processed, there=gated),
