@@ -23,13 +23,12 @@ from tests.nn.test_layers import LAYOUTS, gradients, pair
 assert os.environ.get("TRITON_INTERPRET") == "1", "set TRITON_INTERPRET=1 in the environment of this process"
 
 SHAPES = [  # clips, frames, channels, height, width, ratio
-    (1, 3, 16, 5, 7, 1.0),
-    (2, 2, 40, 3, 2, 0.5),
+    (1, 3, 8, 5, 4, 1.0),
+    (2, 2, 24, 3, 2, 0.5),
     (2, 1, 4, 1, 1, 1.0),
-    (1, 2, 32, 6, 6, 0.25),
 ]
-# A share of the largest value: what one rounding to the type costs, some of them in a row.
-TOLERANCES = {torch.float32: 2e-5, torch.bfloat16: 0.02, torch.float16: 0.003}
+# Relative error in the norm: a few roundings to the type in a row.
+TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 0.02, torch.float16: 0.003}
 
 
 def features(
@@ -42,8 +41,9 @@ def features(
 
 def compare(actual: Tensor, expected: Tensor, tolerance: float, what: str) -> None:
     assert actual.isfinite().all(), what
-    apart = (actual.double() - expected.double()).abs().max()
-    assert apart <= tolerance * max(1.0, float(expected.abs().max())), f"{what}: {float(apart)} apart"
+    apart = float((actual.double() - expected.double()).norm())
+    bound = tolerance * max(1.0, float(expected.double().norm()))
+    assert apart <= bound, f"{what}: {apart} apart, must be at most {bound}"
 
 
 def check_against_equations(
@@ -92,7 +92,7 @@ def test_gsm_agrees_with_its_equations(layout: torch.memory_format) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_narrow_types_agree_with_the_equations(dtype: torch.dtype, layout: torch.memory_format) -> None:
-    check_against_equations(SHAPES[3], layout, dtype, fuse=True, training=True)
+    check_against_equations((1, 2, 32, 6, 6, 0.25), layout, dtype, fuse=True, training=True)
 
 
 def test_a_map_cut_into_several_chunks_and_blocks_agrees() -> None:
@@ -100,9 +100,11 @@ def test_a_map_cut_into_several_chunks_and_blocks_agrees() -> None:
     check_against_equations((1, 2, 264, 9, 9, 1.0), torch.channels_last, torch.float32, fuse=True, training=True)
 
 
-@pytest.mark.parametrize("interleave", [True, False], ids=["interleaved", "straight"])
-@pytest.mark.parametrize("gated", [True, False], ids=["gate", "no gate"])
-@pytest.mark.parametrize("fused", [True, False], ids=["fuse", "no fuse"])
+@pytest.mark.parametrize(
+    ("gated", "fused", "interleave"),
+    [(False, True, True), (True, False, False), (False, False, True), (True, True, False)],
+    ids=["no gate", "no fuse, straight", "shift alone", "straight"],
+)
 def test_every_part_can_be_left_out(gated: bool, fused: bool, interleave: bool) -> None:
     frames, processed = 2, 8
     module = GSF(12, frames, 2 / 3)
@@ -129,9 +131,7 @@ def test_every_part_can_be_left_out(gated: bool, fused: bool, interleave: bool) 
 
     def ours(x: Tensor) -> Tensor:
         gate, fuse = module.gate if gated else None, module.fuse if fused else None
-        return run(
-            x, gate, fuse, num_segments=frames, processed=processed, scale=2.0, interleave=interleave
-        )
+        return run(x, gate, fuse, num_segments=frames, processed=processed, scale=2.0, interleave=interleave)
 
     weights = list(module.gate.parameters()) * gated + list(module.fuse.parameters()) * fused
     results = []
@@ -151,14 +151,12 @@ def test_identity_start_is_the_identity() -> None:
 
 
 def test_repeated_runs_agree_bit_by_bit() -> None:
-    module = GSF(16, 3).eval()
+    module = GSF(8, 2)
     set_backend(module, "triton")
-    x = features((1, 3, 16, 6, 7, 1.0), torch.channels_last, torch.bfloat16)
+    x = features((1, 2, 8, 6, 7, 1.0), torch.channels_last, torch.bfloat16)
     direction = torch.randn_like(x)
     runs = []
     for _ in range(2):
-        module.train()
-        module.zero_grad()
         out, of_x, of_weights = gradients(copy.deepcopy(module), x, direction)
         runs.append((out, of_x, *of_weights.values()))
     for first, second in zip(*runs, strict=True):

@@ -40,7 +40,7 @@ def set_backend(net: nn.Module, backend: Backend) -> None:
         raise ValueError(f"backend is {backend!r}, must be one of {', '.join(get_args(Backend))}")
     for module in net.modules():
         if hasattr(module, "backend") and hasattr(module, "num_segments"):
-            module.backend = backend
+            module.backend = backend  # type: ignore[assignment]
 
 
 def obstacle(x: Tensor, norm: nn.Module | None) -> str | None:

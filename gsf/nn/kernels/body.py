@@ -261,11 +261,21 @@ def write_output(
                 out_a = coming_a + (a - moving_a)
                 out_b = coming_b + (b - moving_b)
             store_mixed(
-                out + start, out_a, out_b, p, inside, block, group, half, channel_stride, pixel_stride, mixed, joined, width
+                out + start,
+                out_a,
+                out_b,
+                p,
+                inside,
+                block,
+                group,
+                half,
+                channel_stride,
+                pixel_stride,
+                mixed,
+                joined,
+                width,
             )
             coming_a, coming_b = moving_a, moving_b
     else:
         c = channels + (number - 2 * per_group) * 2 * width + tl.arange(0, 2 * width)
-        copy_clip(
-            x, out, first_frame, time, p, inside, c, c < all_channels, frame_stride, channel_stride, pixel_stride
-        )
+        copy_clip(x, out, first_frame, time, p, inside, c, c < all_channels, frame_stride, channel_stride, pixel_stride)

@@ -281,5 +281,15 @@ def write_gradient(
     else:
         other = channels + (number - 2 * per_group) * 2 * width + tl.arange(0, 2 * width)
         copy_clip(
-            grad, of_x, first_frame, time, p, inside, other, other < all_channels, frame_stride, channel_stride, pixel_stride
+            grad,
+            of_x,
+            first_frame,
+            time,
+            p,
+            inside,
+            other,
+            other < all_channels,
+            frame_stride,
+            channel_stride,
+            pixel_stride,
         )

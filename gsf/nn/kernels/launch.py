@@ -54,7 +54,11 @@ class _Map:
         self.pixels = self.height * self.width
         self.last = memory_format(x) == torch.channels_last
         pitch = self.all_channels if self.last else 1
-        self.strides = (self.all_channels * self.pixels, 1 if self.last else self.pixels, pitch)  # frame, channel, pixel
+        self.strides = (
+            self.all_channels * self.pixels,
+            1 if self.last else self.pixels,
+            pitch,
+        )  # frame, channel, pixel
         self.joined = self.last and options.mixed
         self.clips = self.frames // options.num_segments
 
@@ -113,7 +117,9 @@ def forward(
     kept = {name: _absent(x) for name in ("gate", "norm", "means", "weights")} | {"packed": x.new_empty(0)}
     with _device_of(x):
         if options.gated:
-            kept |= _gate(x, of, gate_weight, gate_bias, norm_weight, norm_bias, running_mean, running_var, options, eps)
+            kept |= _gate(
+                x, of, gate_weight, gate_bias, norm_weight, norm_bias, running_mean, running_var, options, eps
+            )
         if options.fused:
             kept |= _fuse(x, of, kept["gate"], fuse_weight, fuse_bias, options)
         out = torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=layout)
@@ -326,9 +332,7 @@ def backward(
     return of_x, *of_gate, *of_fuse
 
 
-def _fuse_gradient(
-    part: Tensor, kept: Kept, of: _Map, kernel: Any, options: Options
-) -> tuple[Tensor, Tensor, Tensor]:
+def _fuse_gradient(part: Tensor, kept: Kept, of: _Map, kernel: Any, options: Options) -> tuple[Tensor, Tensor, Tensor]:
     wide = _block(of.channels, 256)
     of_logit = torch.empty_like(kept.weights)
     body_gradient.logit_gradient[(of.frames, triton.cdiv(of.channels, wide))](
@@ -362,9 +366,7 @@ def _fuse_gradient(
     return of_means, total[:, :18].contiguous().view(2, 2, 3, 3), total[:, 18].clone()
 
 
-def _plane_gradient(
-    x: Tensor, kept: Kept, of: _Map, gate_part: Tensor, of_means: Tensor, options: Options
-) -> Tensor:
+def _plane_gradient(x: Tensor, kept: Kept, of: _Map, gate_part: Tensor, of_means: Tensor, options: Options) -> Tensor:
     of_plane = torch.empty_like(kept.gate)
     pixel_block = of.pixel_block(64)
     blocks = triton.cdiv(of.pixels, pixel_block)

@@ -41,6 +41,7 @@ def run(
             "batch statistics need several"
         )
     use_running = norm is not None and not batch
+    out: Tensor
     out, _, statistics, *_ = gate_shift_fuse(
         x,
         None if gate is None else gate.weight,

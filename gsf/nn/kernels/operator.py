@@ -152,9 +152,7 @@ def gate_shift_fuse_backward(
     `batch`: whether the statistics were those of the batch, so that x reaches them. Empty where a part is absent.
     """
     launch = _launch()
-    options = _options(
-        launch, num_segments, processed, scale, interleave, gate if gate.numel() else None, fuse_weight
-    )
+    options = _options(launch, num_segments, processed, scale, interleave, gate if gate.numel() else None, fuse_weight)
     kept = launch.Kept(gate=gate, norm=norm, packed=packed, means=means, weights=weights)
     gradients: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor] = launch.backward(
         grad, x, kept, fuse_weight, options=options, batch=batch
