@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PACKAGES = ("torch", "torchvision", "numpy", "lmdb", "av", "imageio-ffmpeg")
+PACKAGES = ("torch", "torchvision", "triton", "numpy", "lmdb", "av", "imageio-ffmpeg")
 
 
 def machine() -> str:
@@ -24,7 +24,12 @@ def machine() -> str:
     cpu = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*:\s*(.+)$", cpu.read_text(), re.MULTILINE) if cpu.is_file() else None
     model = found[1] if found else platform.processor() or platform.machine()
-    return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-") or "unknown"
+    return file_name(model)
+
+
+def file_name(device: str) -> str:
+    """Name of a device, fit for a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") or "unknown"
 
 
 def versions() -> dict[str, str]:
@@ -61,22 +66,37 @@ def case(
     }
 
 
-def write(topic: str, cases: list[dict[str, Any]]) -> Path:
+def unmeasured(name: str, metric: str, unit: str, *, reason: str, goal: float | None = None) -> dict[str, Any]:
+    """A case that could not be measured here, and why; its goal is neither met nor missed."""
+    nothing = dict.fromkeys(("value", "baseline", "ratio"))
+    return {"case": name, "metric": metric, "unit": unit, **nothing, "goal": goal, "met": None, "reason": reason}
+
+
+def line(topic: str, row: dict[str, Any]) -> str:
+    """One case in words."""
+    if row["value"] is None:
+        return f"{topic}: {row['case']}: {row['metric']} not measured: {row['reason']}"
+    verdict = {True: "goal met", False: f"below the goal of {row.get('goal')}", None: ""}[row.get("met")]
+    return f"{topic}: {row['case']}: {row['value']:g} {row['unit']}, x{row['ratio']:g} {verdict}".rstrip()
+
+
+def write(topic: str, cases: list[dict[str, Any]], *, device: str | None = None) -> Path:
     """Write the cases of one run, print one line for each, and return the file.
 
-    What a case does not say itself of command, device, versions and date is filled in.
+    What a case does not say itself of command, device, versions and date is filled in. The device is this machine's
+    processor, or the one that is given.
     """
+    device = machine() if device is None else file_name(device)
     command = "python " + " ".join([str(Path(sys.argv[0]).name and f"bench/{Path(sys.argv[0]).name}"), *sys.argv[1:]])
     common = {
         "command": command,
-        "device": machine(),
+        "device": device,
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{topic}-{machine()}.json"
+    path = RESULTS / f"{topic}-{device}.json"
     path.write_text(json.dumps([{**common, **row} for row in cases], indent=1) + "\n")
     for row in cases:
-        verdict = {True: "goal met", False: f"below the goal of {row.get('goal')}", None: ""}[row.get("met")]
-        print(f"{topic}: {row['case']}: {row['value']:g} {row['unit']}, x{row['ratio']:g} {verdict}".rstrip())
+        print(line(topic, row))
     return path

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from . import functional
+from . import functional, kernels
 from .blocks import Body
 from .eager import Norm, forward, statistics
 from .eager_grad import backward
-from .gate import Gate
+from .gate import Gate, remember, values_per_channel
 
 
-def gate_shift_fuse(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: Body) -> Tensor:
+def gate_shift_fuse(
+    x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: Body, *, layer: str, backend: kernels.Backend
+) -> Tensor:
     """Gate, shift, fuse and interleave the first F channels of `(B*T, C, H, W)`.
 
     Args:
@@ -23,8 +25,21 @@ def gate_shift_fuse(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: 
         gate: the gate; None lets everything move.
         fuse: the two fuse convolutions as one; None adds what moved and what stayed (GSM).
         body: the constants.
+        layer: its name, for errors.
+        backend: see `kernels.set_backend`.
     """
-    if torch.compiler.is_compiling() or not (gate is None or type(gate.norm) is nn.BatchNorm2d):
+    if kernels.chosen(layer, backend, x, None if gate is None else gate.norm):
+        return kernels.run(
+            x,
+            gate,
+            fuse,
+            num_segments=body.time,
+            processed=body.processed,
+            scale=body.scale,
+            interleave=body.interleave,
+        )
+    ordinary = gate is None or (type(gate.norm) is nn.BatchNorm2d and gate.norm.affine)
+    if torch.compiler.is_compiling() or not ordinary:
         return _plain(x, gate, fuse, body)
     if not x.is_contiguous() and not x.is_contiguous(memory_format=torch.channels_last):
         x = x.contiguous()
@@ -59,20 +74,11 @@ def _plain(x: Tensor, gate: Gate | None, fuse: nn.Conv2d | None, body: Body) -> 
 
 def _of_batch(norm: nn.BatchNorm2d, x: Tensor, body: Body) -> tuple[Tensor, Tensor]:
     """Mean and variance of x, by which the norm's running ones are brought up to date as `nn.BatchNorm2d` does."""
-    count = x.shape[0] * x.shape[-2] * x.shape[-1]
-    if count < 2 and norm.training:
-        raise ValueError(
-            f"GSF: input has shape {tuple(x.shape)}, must have more than one value per channel in training; "
-            "use larger frames or more of them"
-        )
+    count = values_per_channel(x)
     with torch.no_grad():
         mean, variance = statistics(x, body)
-        if norm.training and norm.running_mean is not None and norm.running_var is not None:
-            assert norm.num_batches_tracked is not None
-            norm.num_batches_tracked.add_(1)
-            share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
-            norm.running_var.lerp_((variance * (count / (count - 1))).to(norm.running_var.dtype), share)
+    if norm.training:
+        remember(norm, mean, variance, count)
     return mean, variance
 
 

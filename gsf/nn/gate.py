@@ -60,3 +60,25 @@ class Gate(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{2 * self.weight.shape[1]} -> 2, kernel_size=3x3x3, num_segments={self.num_segments}"
+
+
+def values_per_channel(x: Tensor) -> int:
+    """How many values of a channel `(N, C, H, W)` has; ValueError if they make no statistics of a batch."""
+    count = x.shape[0] * x.shape[-2] * x.shape[-1]
+    if count < 2:
+        raise ValueError(
+            f"GSF: input has shape {tuple(x.shape)}, must have more than one value per channel in training; "
+            "use larger frames or more of them"
+        )
+    return count
+
+
+@torch.no_grad()
+def remember(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Bring running statistics up to date as `nn.BatchNorm2d` does: with the unbiased variance of `count` values."""
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return
+    norm.num_batches_tracked.add_(1)
+    share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
+    norm.running_var.lerp_((variance * (count / (count - 1))).to(norm.running_var.dtype), share)

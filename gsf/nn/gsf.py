@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from . import kernels
 from ._clips import Start, check_batch, check_segments, check_start, processed_channels
 from .blocks import Body
 from .body import gate_shift_fuse
@@ -39,6 +40,8 @@ class GSF(nn.Module):
     Raises:
         ValueError: channels and ratio that do not divide, an unknown choice, or an input of another shape.
     """
+
+    backend: kernels.Backend = kernels.backend.DEFAULT  # see kernels.set_backend
 
     def __init__(
         self,
@@ -83,7 +86,7 @@ class GSF(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSF", x, self.channels, self.num_segments)
         body = Body(self.num_segments, self.processed, scale=self.fuse_scale, interleave=self.interleave)
-        return gate_shift_fuse(x, self.gate, self.fuse, body)
+        return gate_shift_fuse(x, self.gate, self.fuse, body, layer="GSF", backend=self.backend)
 
     def extra_repr(self) -> str:
         return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from . import kernels
 from ._clips import Start, check_batch, check_segments, check_start, processed_channels
 from .blocks import Body
 from .body import gate_shift_fuse
@@ -34,6 +35,8 @@ class GSM(nn.Module):
         ValueError: channels and ratio that do not divide, an unknown choice, or an input of another shape.
     """
 
+    backend: kernels.Backend = kernels.backend.DEFAULT  # see kernels.set_backend
+
     def __init__(
         self,
         channels: int,
@@ -56,7 +59,7 @@ class GSM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_batch("GSM", x, self.channels, self.num_segments)
         body = Body(self.num_segments, self.processed, scale=1.0, interleave=self.interleave)
-        return gate_shift_fuse(x, self.gate, None, body)
+        return gate_shift_fuse(x, self.gate, None, body, layer="GSM", backend=self.backend)
 
     def extra_repr(self) -> str:
         return (
