@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gsf.cli import main
+from gsf.deploy.export import _receipt_beside
 from gsf.deploy.named import named_model
 from gsf.errors import ParamsError
 from gsf.params.model import Model
@@ -51,11 +52,10 @@ def metadata(path: str) -> dict[str, object]:
     return content
 
 
-@pytest.mark.parametrize("source", ["gsf-s0", "runs/s/train/gsf-s0/checkpoint.safetensors"])
 def test_exported_run_names_its_origin_and_computes_the_same(
-    project: Project, source: str, capsys: pytest.CaptureFixture[str]
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["export", source, "--format", "torch", "--output", "model.pt2"]) == 0
+    assert main(["export", "gsf-s0", "--format", "torch", "--output", "model.pt2"]) == 0
     assert "model.pt2: outputs agree with the checkpoint's" in capsys.readouterr().out
     content = metadata("model.pt2")
     path = project.checkpoint("s", "gsf-s0")
@@ -68,6 +68,14 @@ def test_exported_run_names_its_origin_and_computes_the_same(
     clips = torch.randn(1, 2, 3, 32, 32)
     network, _ = read_checkpoint(path)
     torch.testing.assert_close(torch.export.load("model.pt2").module()(clips), network(clips))
+
+
+def test_checkpoint_file_is_bound_to_the_receipt_beside_it(project: Project) -> None:
+    path = project.checkpoint("s", "gsf-s0")
+    receipt = project.train_receipt("s", "gsf-s0")
+    assert _receipt_beside(path) == sha256_bytes(receipt.read_bytes())
+    receipt.unlink()
+    assert _receipt_beside(path) is None
 
 
 def test_checkpoint_that_its_receipt_does_not_promise_is_not_exported(
