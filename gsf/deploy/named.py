@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import torch
-
 from gsf.errors import ParamsError
 from gsf.nn.insertion import Temporal
 from gsf.nn.model import VideoModel, create_model
+from gsf.nn.shapes import ShapesOnly
 from gsf.params.base import load
 from gsf.params.model import Model
 from gsf.project import Project
@@ -32,7 +31,7 @@ def named_model(
         backbone, _, temporal = name.rpartition("/")
         num_segments = 8 if num_segments is None else num_segments
         ratio = 1.0 if ratio is None else ratio
-        with torch.device("meta"):
+        with ShapesOnly():
             return create_model(backbone, cast("Temporal", temporal), num_classes, num_segments, ratio=ratio)
     if num_segments is not None or ratio is not None:
         raise ParamsError(
@@ -40,7 +39,7 @@ def named_model(
             "name the network as backbone/temporal"
         )
     params = load(Model, _model_file(name))
-    with torch.device("meta"):
+    with ShapesOnly():
         model = build_model(params, num_classes=num_classes)
     model.preprocessing = replace(model.preprocessing, size=params.input_size, short_side=params.short_side)
     return model
