@@ -25,7 +25,7 @@ from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, seal
 from gsf.tables import write_table
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
-from gsf.train.device import choose_device, deterministic
+from gsf.train.device import choose_device, deterministic, device_name
 
 ENTRY = "gsf.evaluate.stage"
 TOOLS = ("torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors")
@@ -102,7 +102,7 @@ def run(
             ],
             entry=ENTRY,
             tools=TOOLS,
-            facts={"n": len(split), "views": scores.views, "device": _device_name(target), "threads": threads},
+            facts={"n": len(split), "views": scores.views, "device": device_name(target), "threads": threads},
         ),
         project.evaluate_receipt(study, run, protocol),
     )
@@ -152,7 +152,7 @@ def _key(inputs: list[Input], used: dict[str, Any], *, threads: int, device: tor
                 "inputs": [[item.path, item.sha256] for item in inputs],
                 "params": used,
                 "threads": threads,
-                "device": _device_name(device),
+                "device": device_name(device),
                 "code": code_digests(ENTRY),
                 "tools": package_versions(TOOLS),
             }
@@ -165,7 +165,3 @@ def _workers(workers: int | None) -> int:
     if workers is None:
         workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
     return workers
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

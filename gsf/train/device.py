@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from gsf.errors import TrainError
+from gsf.nn.kernels.backend import backend_on
 
 
 def choose_device(name: str) -> torch.device:
@@ -23,6 +24,13 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise TrainError(f"device is {name!r}, but torch sees no GPU; `gsf doctor` says why, `--device cpu` works")
     return device
+
+
+def device_name(device: torch.device) -> str:
+    """The device and what computes GSF on it, as receipts name them: results depend on both."""
+    if device.type != "cuda":
+        return device.type
+    return f"{torch.cuda.get_device_name(device)}, temporal modules by {backend_on(device)}"
 
 
 @contextmanager

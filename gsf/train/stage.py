@@ -24,7 +24,7 @@ from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, hash_cache, root_input, seal
 from gsf.tables import write_table
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
-from gsf.train.device import choose_device, deterministic
+from gsf.train.device import choose_device, deterministic, device_name
 from gsf.train.loop import Outcome, Trainer, choose_precision
 from gsf.train.observer import NoObserver, Observer
 
@@ -107,7 +107,7 @@ def run(
             tools=["torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors"],
             seed=seed,
             facts={
-                "device": _device_name(target),
+                "device": device_name(target),
                 "precision": choose_precision(recipe_params, target),
                 "threads": threads,
                 "training": key,
@@ -202,7 +202,7 @@ def _training_key(
                 "params": used,
                 "seed": seed,
                 "threads": threads,
-                "device": _device_name(device),
+                "device": device_name(device),
                 "code": code_digests(ENTRY),
                 "torch": torch.__version__,
             }
@@ -234,10 +234,6 @@ def _workers(workers: int | None) -> int:
 
 def _num_clips(project: Project, benchmark: str) -> int:
     return len(split_of(read_manifest(project, benchmark), "train"))
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def _number(value: float | None) -> float | None:

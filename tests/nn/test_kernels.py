@@ -164,3 +164,14 @@ def test_programs_are_for_plain_batch_norm_and_single_or_half_precision(
     if words is not None:
         assert reason is not None
         assert words in reason
+
+
+def test_receipts_can_tell_what_computes_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "HAS_TRITON", True)
+    for default, on_cpu, on_gpu in (("auto", "eager", "triton"), ("eager", "eager", "eager")):
+        monkeypatch.setattr(backend, "DEFAULT", default)
+        assert backend.backend_on(torch.device("cpu")) == on_cpu
+        assert backend.backend_on(torch.device("cuda", 0)) == on_gpu
+    monkeypatch.setattr(backend, "DEFAULT", "auto")
+    monkeypatch.setattr(backend, "HAS_TRITON", False)
+    assert backend.backend_on(torch.device("cuda", 0)) == "eager"

@@ -43,6 +43,12 @@ def set_backend(net: nn.Module, backend: Backend) -> None:
             module.backend = backend  # type: ignore[assignment]
 
 
+def backend_on(device: torch.device) -> Backend:
+    """What "auto", or the environment's choice, comes to on a device."""
+    usable = HAS_TRITON and device.type == "cuda"
+    return "triton" if DEFAULT == "triton" or (DEFAULT == "auto" and usable) else "eager"
+
+
 def obstacle(x: Tensor, norm: nn.Module | None) -> str | None:
     """Why the programs cannot run on x; None if they can."""
     if torch.compiler.is_exporting():
