@@ -79,7 +79,7 @@ def test_programs_compile_for_a_gpu_that_is_not_there(monkeypatch: pytest.Monkey
     pytest.importorskip("triton")
     from triton.runtime.jit import JITFunction
 
-    from gsf.nn.kernels import body, body_gradient, gate, gate_gradient, launch
+    from gsf.nn.kernels import body, body_gradient, cuts, gate, gate_gradient, launch, launch_gradient
 
     helpers = {"product", "shifted_means", "load_mixed", "store_mixed", "copy_clip"} | {
         "spread_logits", "taps_back", "through_norm",
@@ -91,12 +91,12 @@ def test_programs_compile_for_a_gpu_that_is_not_there(monkeypatch: pytest.Monkey
             if isinstance(program, JITFunction) and name not in helpers:
                 programs.add(name)
                 monkeypatch.setattr(module, name, Recorder(program, compiled))
-    options = launch.Options(num_segments=2, processed=64, factor=1.0, mixed=True, gated=True, fused=True)
+    options = cuts.Options(num_segments=2, processed=64, factor=1.0, mixed=True, gated=True, fused=True)
     x = torch.empty(4, 80, 8, 8, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
     vector, kernel = torch.empty(64), torch.empty(2, 2, 3, 3)
     gates = (torch.empty(6, 32, 3, 3), torch.empty(2), vector, vector)
     out, kept = launch.forward(x, *gates, None, None, kernel, torch.empty(2), options=options, eps=1e-5)
-    launch.backward(out, x, kept, kernel, options=options, batch=True)
+    launch_gradient.backward(out, x, kept, kernel, options=options, batch=True)
     assert set(compiled) == programs
     assert len(programs) == 15
     for name in ("gate_taps", "weight_gradient", "write_gradient"):

@@ -2,9 +2,10 @@
 
     backend.py         which implementation runs
     operator.py        the operator as PyTorch knows it
-    launch.py          allocations, cuts and order of the programs
-    gate.py, body.py   programs forward
-    body_gradient.py, gate_gradient.py   programs backward
+    module.py          calls it with the weights of a layer
+    cuts.py            how the work is cut
+    launch.py          runs gate.py and body.py, the programs forward
+    launch_gradient.py runs body_gradient.py and gate_gradient.py, the programs backward
 
 Triton is imported when the operator first runs. `gsf.nn` works without it.
 """

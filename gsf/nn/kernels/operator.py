@@ -19,10 +19,24 @@ from torch import Tensor
 from torch.library import custom_op
 
 
-def _launch() -> Any:
-    from . import launch  # imports triton
+def _options(
+    num_segments: int,
+    processed: int,
+    scale: float,
+    interleave: bool,
+    gate_weight: Tensor | None,
+    fuse_weight: Tensor | None,
+) -> Any:
+    from . import cuts  # imports triton
 
-    return launch
+    return cuts.Options(
+        num_segments=num_segments,
+        processed=processed,
+        factor=scale if fuse_weight is not None else 1.0,
+        mixed=interleave,
+        gated=gate_weight is not None,
+        fused=fuse_weight is not None,
+    )
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
@@ -60,8 +74,9 @@ def gate_shift_fuse(
         scale: factor of the fuse weights.
         interleave: whether to mix the halves of each group.
     """
-    launch = _launch()
-    options = _options(launch, num_segments, processed, scale, interleave, gate_weight, fuse_weight)
+    from . import launch
+
+    options = _options(num_segments, processed, scale, interleave, gate_weight, fuse_weight)
     out, kept = launch.forward(
         x,
         gate_weight,
@@ -76,26 +91,6 @@ def gate_shift_fuse(
         eps=eps,
     )
     return out, kept.gate, kept.norm, kept.packed, kept.means, kept.weights
-
-
-def _options(
-    launch: Any,
-    num_segments: int,
-    processed: int,
-    scale: float,
-    interleave: bool,
-    gate_weight: Tensor | None,
-    fuse_weight: Tensor | None,
-) -> Any:
-    fused = fuse_weight is not None
-    return launch.Options(
-        num_segments=num_segments,
-        processed=processed,
-        factor=scale if fused else 1.0,
-        mixed=interleave,
-        gated=gate_weight is not None,
-        fused=fused,
-    )
 
 
 @gate_shift_fuse.register_fake
@@ -151,13 +146,15 @@ def gate_shift_fuse_backward(
 
     `batch`: whether the statistics were those of the batch, so that x reaches them. Empty where a part is absent.
     """
-    launch = _launch()
-    options = _options(launch, num_segments, processed, scale, interleave, gate if gate.numel() else None, fuse_weight)
-    kept = launch.Kept(gate=gate, norm=norm, packed=packed, means=means, weights=weights)
-    gradients: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor] = launch.backward(
+    from . import cuts, launch_gradient
+
+    gated = gate if gate.numel() else None
+    options = _options(num_segments, processed, scale, interleave, gated, fuse_weight)
+    kept = cuts.Kept(gate=gate, norm=norm, packed=packed, means=means, weights=weights)
+    of_x, of_gate, of_gate_bias, of_norm, of_norm_bias, of_fuse, of_fuse_bias = launch_gradient.backward(
         grad, x, kept, fuse_weight, options=options, batch=batch
     )
-    return gradients
+    return of_x, of_gate, of_gate_bias, of_norm, of_norm_bias, of_fuse, of_fuse_bias
 
 
 @gate_shift_fuse_backward.register_fake
