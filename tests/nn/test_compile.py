@@ -93,6 +93,8 @@ LAYERS = {
     "gsf": lambda: GSF(16, 4, 0.5),
     "gsf-identity": lambda: GSF(16, 4, start="identity"),
     "gsf-straight": lambda: GSF(16, 4, interleave=False),
+    "gsf-without-gate": lambda: GSF(16, 4, gate=False),
+    "gsf-without-fuse": lambda: GSF(16, 4, fuse=False),
     "gsm": lambda: GSM(16, 4),
     "tsm": lambda: TSM(16, 4),
 }
