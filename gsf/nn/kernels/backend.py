@@ -59,6 +59,8 @@ def obstacle(x: Tensor, norm: nn.Module | None) -> str | None:
         return f"the input is on {x.device}, must be on a CUDA device (or TRITON_INTERPRET=1 be set, for tests)"
     if x.dtype not in TYPES:
         return f"the input is {x.dtype}, must be float32, bfloat16 or float16"
+    if not x.numel():
+        return f"the input has shape {tuple(x.shape)}, must not be empty"
     # SyncBatchNorm and other substitutes take sums over devices, or none: they run as they are, in eager mode.
     if norm is not None and not _is_plain(norm):
         return f"the norm is {norm}, must be a BatchNorm2d with weights, running statistics and a momentum"

@@ -51,12 +51,8 @@ class Map:
         self.channels, self.half = options.processed, options.processed // 2
         self.pixels = self.height * self.width
         self.last = memory_format(x) == torch.channels_last
-        pitch = self.all_channels if self.last else 1
-        self.strides = (
-            self.all_channels * self.pixels,
-            1 if self.last else self.pixels,
-            pitch,
-        )  # frame, channel, pixel
+        inner = (1, self.all_channels) if self.last else (self.pixels, 1)
+        self.strides = (self.all_channels * self.pixels, *inner)  # of a frame, a channel, a pixel
         self.joined = self.last and options.mixed
         self.clips = self.frames // options.num_segments
 
