@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gsf.errors import ProvenanceError
@@ -12,6 +12,7 @@ from gsf.pipeline.code_deps import expand
 from gsf.pipeline.graph import Graph, Stage
 from gsf.project import Project
 from gsf.provenance.hashing import HashCache, sha256_file
+from gsf.provenance.links import root_file
 from gsf.provenance.params_used import LOCATION_KEYS
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
 from gsf.tables import read_table
@@ -43,7 +44,7 @@ class Checker:
             return
         yield from _identity(stage, receipt)
         yield from self._code(stage, receipt)
-        yield from self._inputs(receipt)
+        yield from self.input_disagreements(receipt)
         yield from self._outputs(stage, receipt)
 
     def agrees(self, stage: Stage) -> bool:
@@ -62,11 +63,14 @@ class Checker:
             elif not now[name].is_file() or sha256_file(now[name]) != then[name]:
                 yield f"the code file {name} has changed since"
 
-    def _inputs(self, receipt: Receipt) -> Iterator[str]:
+    def input_disagreements(self, receipt: Receipt) -> Iterator[str]:
+        """What a receipt says of its inputs otherwise than the files and their receipts, one line each."""
         for item in receipt.inputs:
-            yield from self._file("input", item.path, item.sha256)
             if item.receipt is None:
+                place = root_file(self._project, receipt, item.path)
+                yield from self._file("input", item.path, item.sha256, place=place)
                 continue
+            yield from self._file("input", item.path, item.sha256)
             path = self._receipt_behind(item.path)
             if path is None or not (self._project.root / path).is_file():
                 yield f"input {item.path}: the receipt of the stage that wrote it is not there"
@@ -94,8 +98,8 @@ class Checker:
         for row in rows:
             yield from self._file("output", f"{folder}/{row['path']}", row["sha256"])
 
-    def _file(self, kind: str, name: str, digest: str) -> Iterator[str]:
-        path = self._project.root / name
+    def _file(self, kind: str, name: str, digest: str, *, place: Path | None = None) -> Iterator[str]:
+        path = place or self._project.root / name
         if not path.is_file():
             yield f"{kind} {name}: is not there"
         elif self._hashes.sha256(path) != digest:

@@ -51,10 +51,19 @@ def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
                 yield Finding("broken", wrote, what, _RERUN_REPORT)
 
 
+def root_file(project: Project, receipt: Receipt, name: str) -> Path:
+    """Where a file that no stage wrote lies: in the project, or, for pretrained weights, where the model file says."""
+    for file, values in receipt.content["params"].items():
+        weights = values.get("pretrained") if file.startswith("params/models/") else None
+        if isinstance(weights, str) and name == f"weights/{Path(weights).name}":
+            return project.root / weights
+    return project.root / name
+
+
 def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Finding]:
-    """Files that no stage wrote are here, with the bytes that were read, and git has them."""
+    """Files that no stage wrote are here, with the bytes that were read, and git has those of the project."""
     roots = {
-        (item.path, item.sha256): receipt.stage
+        (item.path, item.sha256): (receipt.stage, root_file(project, receipt, item.path))
         for receipt in receipts
         for item in receipt.inputs
         if item.receipt is None and not item.path.startswith("params/")  # those are a matter of stale parameters
@@ -62,8 +71,7 @@ def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Findi
     if not roots:
         return
     tracked = tracked_files(project, [path for path, _ in roots])
-    for (path, promised), stage in sorted(roots.items()):
-        file = project.root / path
+    for (path, promised), (stage, file) in sorted(roots.items()):
         if not file.is_file() and tracked is not None and path not in tracked:
             what = f"is not here, nor in git; {stage} read it as {promised[:12]}"
             yield Finding("absent", path, what, "get the file that the stage's parameters name")
@@ -73,7 +81,7 @@ def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Findi
         elif (found := sha256_file(file)) != promised:
             what = f"has sha256 {found[:12]}, {stage} read {promised[:12]}"
             yield Finding("broken", path, what, f"`git checkout -- {path}`, or run `dvc repro` on what it is now")
-        elif tracked is not None and path not in tracked:
+        elif tracked is not None and path not in tracked and file == project.root / path:
             yield Finding("uncommitted", path, f"{stage} rests on it, and git does not have it", f"`git add {path}`")
 
 

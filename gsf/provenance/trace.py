@@ -10,6 +10,7 @@ from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.chain import Chain, Command, code_digest, whole_chain
 from gsf.provenance.deep import project_name, videos_folder
+from gsf.provenance.links import root_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell
 from gsf.provenance.target import Kind, all_cells, resolve, video_id, video_rows
@@ -167,13 +168,15 @@ def _step(project: Project, receipt: Receipt) -> Step:
         environment=str(content.get("environment", "")),
         seed=content["seed"],
         facts=receipt.facts,
-        inputs=tuple(_file(project, item.path, item.sha256, item.receipt) for item in receipt.inputs),
-        outputs=tuple(_file(project, path, digest, receipt.digest) for path, digest in receipt.outputs.items()),
+        inputs=tuple(
+            File(item.path, item.sha256, item.receipt, here=root_file(project, receipt, item.path).is_file())
+            for item in receipt.inputs
+        ),
+        outputs=tuple(
+            File(path, digest, receipt.digest, here=(project.root / path).is_file())
+            for path, digest in receipt.outputs.items()
+        ),
     )
-
-
-def _file(project: Project, path: str, sha256: str, receipt: str | None) -> File:
-    return File(path=path, sha256=sha256, receipt=receipt, here=(project.root / path).is_file())
 
 
 def _roots(project: Project, receipt: Receipt, rows: list[dict[str, str]] | None) -> Roots:

@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from gsf.errors import ProvenanceError
+from gsf.pipeline.checks import Checker
+from gsf.pipeline.graph import Graph, Stage
 from gsf.project import Project
 from gsf.provenance import code
 from gsf.provenance.chain import work_receipts
 from gsf.provenance.findings import Finding, Verdict
-from gsf.provenance.receipt import StageResult, root_input, seal
+from gsf.provenance.hashing import sha256_file
+from gsf.provenance.params_used import params_used
+from gsf.provenance.receipt import Input, StageResult, root_input, seal
+from gsf.provenance.trace import trace
 from gsf.provenance.verify import verify, verify_study
 from tests.provenance.finished import REPOSITORY, git, rewrite
 
@@ -114,6 +119,15 @@ def test_stages_that_dvc_does_not_know_are_said(finished_copy: Copy) -> None:
     assert [item.link for item in study(project).of("broken")] == ["dvc.lock"]
 
 
+def test_marks_of_snakemake_in_the_results_break_nothing(finished_copy: Copy) -> None:
+    project = finished_copy()
+    for part in ("receipts", "evidence"):
+        (project.results("demo") / part / ".snakemake_timestamp").touch()
+    assert study(project, deep=True).of("broken") == []
+    (project.results("demo") / "evidence" / "notes.txt").touch()
+    assert [item.link for item in study(project).of("broken")] == ["results/demo/evidence/notes.txt"]
+
+
 def test_results_that_are_not_committed_are_information(finished_copy: Copy) -> None:
     project = finished_copy()
     git(project, "rm", "--quiet", "--cached", "results/demo/README.md")
@@ -149,6 +163,41 @@ def test_root_of_the_chain_is_checked(tmp_path: Path, way: str) -> None:
         root.unlink()
     kind = {"changed": "broken", "deleted": "broken", "not in git": "uncommitted", "never here": "absent"}[way]
     assert [(item.kind, item.link) for item in verdict_of(project).findings] == [(kind, "annotations.csv")]
+
+
+@pytest.mark.parametrize("way", ["here", "changed", "gone"])
+def test_pretrained_weights_outside_the_project_are_found_where_the_model_file_says(tmp_path: Path, way: str) -> None:
+    root, weights = tmp_path / "project", tmp_path / "elsewhere/image.safetensors"
+    project = Project(root)
+    for path, text in ((weights, "weights"), (root / "requirements.lock", ""), (root / "runs/x/checkpoint", "trained")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    model = root / "params/models/gsf.yaml"
+    model.parent.mkdir(parents=True)
+    model.write_text("name: gsf\npretrained: ../elsewhere/image.safetensors\n", encoding="utf-8")
+    git(project, "init", "--quiet")
+    result = StageResult(
+        stage="train@s-gsf-s0",
+        command=["gsf", "train", "own", "--study", "s", "--run", "gsf-s0"],
+        params=params_used(project, model),
+        inputs=[Input(path="weights/image.safetensors", sha256=sha256_file(weights), receipt=None)],
+        outputs=[root / "runs/x/checkpoint"],
+        entry="gsf.provenance.hashing",
+    )
+    receipt = seal(project, result, project.train_receipt("s", "gsf-s0"))
+    if way == "changed":
+        weights.write_text("other", encoding="utf-8")
+    elif way == "gone":
+        weights.unlink()
+    kinds = {"here": [], "changed": [("broken", "weights/image.safetensors")]}
+    expected = kinds.get(way, [("absent", "weights/image.safetensors")])
+    assert [(item.kind, item.link) for item in verdict_of(project).findings] == expected
+    stage = Stage("train@s-gsf-s0", "train", "s-gsf-s0", receipt.content["command"], (), (), {}, {}, (), {}, False)
+    said = list(Checker(project, Graph((stage,), {})).input_disagreements(receipt))
+    assert bool(said) == (way != "here")
+    assert all("input weights/image.safetensors" in line for line in said)
+    (step,) = trace(project, "train@s-gsf-s0").steps
+    assert step.inputs[0].here == (way != "gone")
 
 
 def verdict_of(project: Project) -> Verdict:
