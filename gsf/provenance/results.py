@@ -22,6 +22,7 @@ _KEYS = {
     "n": int,
 }
 _RESTORE = "restore results/ from git, or run `gsf report` again"
+SNAKEMAKE_MARK = ".snakemake_timestamp"  # put by Snakemake into every folder that a rule writes; git and DVC ignore it
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
@@ -187,7 +188,7 @@ def check_report(project: Project, study: str, report: Receipt) -> Iterator[Find
     for part in ("receipts", "evidence"):
         for file in sorted((folder / part).rglob("*")):
             path = project.relative(file)
-            if file.is_file() and path not in report.outputs:
+            if file.is_file() and path not in report.outputs and file.name != SNAKEMAKE_MARK:
                 yield Finding("broken", _link(path), f"{path} is not among the files that the report wrote", _RESTORE)
 
 

@@ -114,6 +114,15 @@ def test_stages_that_dvc_does_not_know_are_said(finished_copy: Copy) -> None:
     assert [item.link for item in study(project).of("broken")] == ["dvc.lock"]
 
 
+def test_marks_of_snakemake_in_the_results_break_nothing(finished_copy: Copy) -> None:
+    project = finished_copy()
+    for part in ("receipts", "evidence"):
+        (project.results("demo") / part / ".snakemake_timestamp").touch()
+    assert study(project, deep=True).of("broken") == []
+    (project.results("demo") / "evidence" / "notes.txt").touch()
+    assert [item.link for item in study(project).of("broken")] == ["results/demo/evidence/notes.txt"]
+
+
 def test_results_that_are_not_committed_are_information(finished_copy: Copy) -> None:
     project = finished_copy()
     git(project, "rm", "--quiet", "--cached", "results/demo/README.md")
