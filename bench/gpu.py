@@ -321,6 +321,8 @@ def main() -> None:
     until = time.monotonic() + options.minutes * 40
     device = "cuda" if there else "cpu"
     if options.quick:
+        if not there:
+            print("gpu: on a CPU the Triton programs do not run: their rows show the eager layer", file=sys.stderr)
         setting = Setting(device, 1, 2, 32, "resnet18", ((16, 4),), 1, 0, 1 << 20, until, "eager")
     else:
         setting = Setting(device, 32, 8, 224, "resnet50", STAGES, max(2, options.rounds), 3, 1 << 30, until, "inductor")
