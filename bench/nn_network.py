@@ -55,8 +55,8 @@ def step(model: nn.Module, clips: Tensor, *, training: bool) -> None:
 def in_layout(clips: Tensor, models: list[nn.Module], layout: str) -> Tensor:
     """The clips, and the models in place, in a memory format."""
     memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-    for model in models:
-        model.to(memory_format=memory_format)
+    for value in (value for model in models for value in model.parameters() if value.dim() == 4):
+        value.data = value.data.contiguous(memory_format=memory_format)
     return clips.flatten(0, 1).contiguous(memory_format=memory_format).unflatten(0, clips.shape[:2])
 
 

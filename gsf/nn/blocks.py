@@ -34,6 +34,12 @@ class Block:
     times: slice
     end: int  # frames T of a clip
 
+    @property
+    def frames(self) -> int:
+        """How many they are."""
+        clips, times = (range(part.start, part.stop) for part in (self.clips, self.times))
+        return len(clips) * len(times)
+
     def shifted(self, group: slice) -> tuple[Block, Block]:
         """Frames of this block that receive something moved, and those it comes from: t+1 (first group) or t-1."""
         step = 1 if group == FIRST else -1
@@ -85,18 +91,6 @@ def halves(x: Tensor, *, interleaved: bool = False) -> Tensor:
     return unflatten(x, 2, (2, 2, quarter))
 
 
-def shuffled(x: Tensor, parts: int) -> Tensor:
-    """`(b, t, 2, 2, F/4, P)`, channels beside each other, with those of each group reordered: `(b, t, 2, F/2, P)`.
-
-    Channel `i * (F/2 / parts) + j` of a group, i below `parts`, becomes its channel `parts * j + i`. torch's shuffle
-    has a kernel for channels that lie beside each other; the groups are pixels to it.
-    """
-    clips, time, _, _, quarter, pixels = x.shape
-    beside = x.permute(0, 1, 5, 2, 3, 4).reshape(clips * time, pixels * 2, 1, 2 * quarter).permute(0, 3, 1, 2)
-    out = torch.native_channel_shuffle(beside, parts).permute(0, 2, 3, 1)
-    return out.reshape(clips, time, pixels, 2, 2 * quarter).permute(0, 1, 3, 4, 2)
-
-
 def is_channels_last(x: Tensor) -> bool:
     """Whether the channels of `(N, C, H, W)` lie beside each other."""
     return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
@@ -105,3 +99,25 @@ def is_channels_last(x: Tensor) -> bool:
 def wide(x: Tensor) -> torch.dtype:
     """The dtype of sums over x."""
     return torch.promote_types(x.dtype, torch.float32)
+
+
+class Scratch:
+    """Two pieces of memory, each for what is computed of one block, in the memory format of x.
+
+    They are taken once a pass: memory that is asked for anew at every step costs more than the step, since the system
+    hands it out page by page.
+    """
+
+    def __init__(self, x: Tensor, body: Body) -> None:
+        frame = body.processed * x.shape[-2] * x.shape[-1]
+        most = max((b.frames for b in blocks(x, body)), default=0)
+        self.channels_last = is_channels_last(x)
+        self._memory = x.new_empty((2, most * frame))
+
+    def like(self, part: Tensor, piece: int) -> Tensor:
+        """Memory in the shape of `part`, `(b, t, channels..., P)`."""
+        memory = self._memory[piece, : part.numel()]
+        clips, time, *channels, pixels = part.shape
+        if self.channels_last:
+            return memory.view(clips, time, pixels, *channels).movedim(2, -1)
+        return memory.view(part.shape)

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ._clips import unflatten
-from .blocks import BOTH, FIRST, SECOND, Block, Body, blocks, frames, halves, is_channels_last, shuffled, wide
+from .blocks import BOTH, FIRST, SECOND, Block, Body, Scratch, blocks, frames, halves, wide
 from .fuse import fuse_logits
 
 
@@ -56,22 +56,22 @@ def statistics(x: Tensor, body: Body) -> tuple[Tensor, Tensor]:
 
     From sums over single frames, whose squares are centred before they are added, so that nothing cancels.
     """
-    features, means, squares = frames(x, body), [], []
+    features, scratch, means, squares = frames(x, body), Scratch(x, body), [], []
     for block in blocks(x, body):
         part = block.of(features)
         mean = part.mean(-1, dtype=wide(x))  # (b, t, F)
-        deviation = part - mean.to(x.dtype).unsqueeze(-1)
+        deviation = torch.sub(part, mean.to(x.dtype).unsqueeze(-1), out=scratch.like(part, 0))
         means.append(mean.flatten(0, 1))
-        squares.append(torch.linalg.vecdot(deviation, deviation).to(mean.dtype).flatten(0, 1))
+        squares.append(deviation.square_().sum(-1, dtype=wide(x)).flatten(0, 1))
     of_frames = torch.cat(means)
     mean = of_frames.mean(0)
     within = torch.cat(squares).mean(0) / features.shape[-1]
     return mean, within + (of_frames - mean).square().mean(0)
 
 
-def activated(x: Tensor, norm: Norm) -> Tensor:
-    """`relu(norm(x))` of frames `(b, t, F, P)`, as `(b*t, F, P)`."""
-    out = x * norm.scale.to(x.dtype)[:, None]
+def activated(x: Tensor, norm: Norm, out: Tensor) -> Tensor:
+    """`relu(norm(x))` of frames `(b, t, F, P)`, written to `out`, as `(b*t, F, P)`."""
+    torch.mul(x, norm.scale.to(x.dtype)[:, None], out=out)
     return out.add_(norm.shift.to(x.dtype)[:, None]).clamp_min_(0).flatten(0, 1)
 
 
@@ -84,11 +84,14 @@ def tap_matrices(weight: Tensor) -> Tensor:
 def gate_planes(x: Tensor, norm: Norm, weight: Tensor, bias: Tensor, body: Body) -> Tensor:
     """`tanh(conv(relu(norm(x))))`, the gates `(B, T, 2, P)`."""
     features, matrices, half = frames(x, body), tap_matrices(weight.to(x.dtype)), body.processed // 2
-    rows = []
+    scratch, rows = Scratch(x, body), []
     for block in blocks(x, body):
-        active = activated(block.of(features), norm)
+        part = block.of(features)
+        active = activated(part, norm, scratch.like(part, 0))
         both = (active[:, :half], active[:, half:])
-        rows.append(torch.cat([_times(m, part) for m, part in zip(matrices, both, strict=True)], 1))
+        rows.append(
+            torch.cat([_times(matrix, half_of_them) for matrix, half_of_them in zip(matrices, both, strict=True)], 1)
+        )
     # What a pixel contributes to its neighbours is added there: (B*T, 2*27, P) -> (B*T, 2*3, H, W).
     taps = functional.fold(torch.cat(rows).to(wide(x)), (x.shape[-2], x.shape[-1]), 3, padding=1)
     past, present, future = unflatten(unflatten(taps.flatten(2), 1, (2, 3)), 0, (-1, body.time)).unbind(3)
@@ -104,36 +107,32 @@ def _times(matrix: Tensor, features: Tensor) -> Tensor:
 
 def pooled(x: Tensor, plane: Tensor, body: Body) -> tuple[Tensor, Tensor]:
     """Spatial means of y and of x, `(B, T, 2, F/2)` each."""
-    features = frames(x, body)
+    features, scratch = frames(x, body), Scratch(x, body)
     shape = (*plane.shape[:3], body.processed // 2)
     of_y, of_x = (torch.empty(shape, dtype=wide(x), device=x.device) for _ in range(2))
     for block in blocks(x, body):
         part, gate = unflatten(block.of(features), 2, (2, -1)), block.of(plane)
         block.of(of_x).copy_(part.sum(-1, dtype=wide(x)))
         for group in (FIRST, SECOND):
-            block.of(of_y)[:, :, group] = over_pixels(part[:, :, group], gate[:, :, group])
+            block.of(of_y)[:, :, group] = over_pixels(part[:, :, group], gate[:, :, group], scratch)
     return of_y / features.shape[-1], of_x / features.shape[-1]
 
 
-def over_pixels(x: Tensor, plane: Tensor) -> Tensor:
+def over_pixels(x: Tensor, plane: Tensor, scratch: Scratch) -> Tensor:
     """Sums over pixels of `(b, t, 1, F/2, P)` times `(b, t, 1, P)`: `(b, t, 1, F/2)`."""
     if x.shape[:2] == (1, 1):
-        sums = torch.mv(x[0, 0, 0], plane[0, 0, 0]).view(1, 1, 1, -1)
-    else:
-        sums = torch.linalg.vecdot(x, plane.unsqueeze(3))
-    return sums.to(wide(x))
+        return torch.mv(x[0, 0, 0], plane[0, 0, 0]).view(1, 1, 1, -1).to(wide(x))
+    return torch.mul(x, plane.unsqueeze(3), out=scratch.like(x, 1)).sum(-1, dtype=wide(x))
 
 
-def over_channels(x: Tensor, weight: Tensor | None) -> Tensor:
+def over_channels(x: Tensor, weight: Tensor | None, scratch: Scratch) -> Tensor:
     """Sums over channels of `(b, t, 1, F/2, P)` times `(b, t, 1, F/2)` (None: 1): `(b, t, 1, P)`."""
     if weight is None:
         return x.sum(3, dtype=wide(x))
     weight = weight.to(x.dtype)
     if x.shape[:2] == (1, 1):
-        sums = torch.mv(x[0, 0, 0].t(), weight[0, 0, 0]).view(1, 1, 1, -1)
-    else:
-        sums = torch.linalg.vecdot(x, weight.unsqueeze(4), dim=3)
-    return sums.to(wide(x))
+        return torch.mv(x[0, 0, 0].t(), weight[0, 0, 0]).view(1, 1, 1, -1).to(wide(x))
+    return torch.mul(x, weight.unsqueeze(4), out=scratch.like(x, 1)).sum(3, dtype=wide(x))
 
 
 def fuse_weights(logits: Tensor, body: Body) -> tuple[Tensor, Tensor]:
@@ -142,19 +141,32 @@ def fuse_weights(logits: Tensor, body: Body) -> tuple[Tensor, Tensor]:
     return body.scale * w, body.scale * (1 - w)
 
 
-def factor(plane: Tensor, weight: Tensor | None, *, channels_last: bool) -> Tensor:
-    """`(b, t, G, P)` times `(b, t, G, F/2)` as `(b, t, G, 2, F/4, P)` in that memory format; G groups.
+def scaled(x: Tensor, plane: Tensor, weight: Tensor | None, out: Tensor, scratch: Scratch) -> Tensor:
+    """`(b, t, G, 2, F/4, P)` times a plane `(b, t, G, P)` and a weight of channels `(b, t, G, F/2)`; G groups.
 
-    Without weight the plane itself, `(b, t, G, 1, 1, P)`.
+    The one that lies across the vectors of the memory format is a number to each of them, and comes first.
     """
-    if weight is None:
-        return plane[:, :, :, None, None]
-    weight = weight.to(plane.dtype)
-    if channels_last:
-        product = (weight.unsqueeze(2) * plane.transpose(2, 3).unsqueeze(4)).movedim(2, 4)
+    first, second = _across(plane, weight, channels_last=scratch.channels_last)
+    torch.mul(x, first, out=out)
+    return out if second is None else out.mul_(second)
+
+
+def add_scaled(target: Tensor, x: Tensor, plane: Tensor, weight: Tensor | None, scratch: Scratch) -> None:
+    """Add what `scaled` gives to target; uses the second piece of memory."""
+    first, second = _across(plane, weight, channels_last=scratch.channels_last)
+    product = torch.mul(x, first, out=scratch.like(x, 1))
+    if second is None:
+        target.add_(product)
     else:
-        product = weight.unsqueeze(4) * plane.unsqueeze(3)
-    return unflatten(product, 3, (2, -1))
+        target.addcmul_(product, second)
+
+
+def _across(plane: Tensor, weight: Tensor | None, *, channels_last: bool) -> tuple[Tensor, Tensor | None]:
+    planes = plane[:, :, :, None, None]
+    if weight is None:
+        return planes, None
+    weights = unflatten(weight.to(plane.dtype), 3, (2, -1)).unsqueeze(-1)
+    return (planes, weights) if channels_last else (weights, planes)
 
 
 def part_of(weight: Tensor | None, block: Block, group: slice) -> Tensor | None:
@@ -185,19 +197,19 @@ def forward(
 
 def _output(x: Tensor, plane: Tensor, moving: Tensor | None, staying: Tensor | None, body: Body) -> Tensor:
     """What stays, plus what comes from the frame beside, interleaved; and the channels that take no part."""
-    last = is_channels_last(x)
-    aside = body.interleave and last  # there, interleaving while computing would break every vector of channels
-    whole = torch.empty_like(x)
+    scratch, whole = Scratch(x, body), torch.empty_like(x)
+    # Where channels lie beside each other, interleaving while computing would break every vector of them.
+    aside = body.interleave and scratch.channels_last
     source, target = halves(frames(x, body)), halves(frames(whole, body), interleaved=body.interleave)
     for block in blocks(x, body):
         part, goal = block.of(source), block.of(target)
-        stays = factor(1 - block.of(plane), part_of(staying, block, BOTH), channels_last=last)
-        out = part * stays if aside else torch.mul(part, stays, out=goal)
+        out = scratch.like(part, 0) if aside else goal
+        scaled(part, 1 - block.of(plane), part_of(staying, block, BOTH), out, scratch)
         for group in (FIRST, SECOND):
             to, come = block.shifted(group)
-            moves = factor(come.of(plane)[:, :, group], part_of(moving, to, group), channels_last=last)
-            out[:, to.within(block), group].addcmul_(come.of(source)[:, :, group], moves)
+            moved, gate, moves = come.of(source)[:, :, group], come.of(plane)[:, :, group], part_of(moving, to, group)
+            add_scaled(out[:, to.within(block), group], moved, gate, moves, scratch)
         if aside:
-            goal.copy_(unflatten(shuffled(out, 2), 3, (-1, 2)).transpose(3, 4))
+            goal.copy_(out)
     whole[:, body.processed :] = x[:, body.processed :]
     return whole

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ._clips import unflatten
-from .blocks import BOTH, FIRST, SECOND, Body, blocks, frames, halves, is_channels_last, shuffled, wide
-from .eager import Norm, activated, factor, fuse_weights, over_channels, over_pixels, part_of, tap_matrices
+from .blocks import BOTH, FIRST, SECOND, Body, Scratch, blocks, frames, halves, is_channels_last, wide
+from .eager import Norm, activated, add_scaled, fuse_weights, over_channels, over_pixels, part_of, scaled, tap_matrices
 from .fuse import fuse_logits
 
 
@@ -115,10 +115,10 @@ def _in_order(grad_out: Tensor, x: Tensor, body: Body) -> Tensor:
     """The gradient of the output in the memory format of x, `(B, T, 2, 2, F/4, P)`, its channels not interleaved."""
     last = is_channels_last(x)
     grad_out = grad_out.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
-    grad = frames(grad_out, body)
+    grad = halves(frames(grad_out, body), interleaved=body.interleave)
     if last and body.interleave:  # put in order once, not at every reading
-        return halves(shuffled(halves(grad), body.processed // 4).flatten(2, 3))
-    return halves(grad, interleaved=body.interleave)
+        grad = grad.permute(0, 1, 5, 2, 3, 4).contiguous().permute(0, 1, 3, 4, 5, 2)
+    return grad
 
 
 def _sums(x: Tensor, back: Back, plane: Tensor, body: Body) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,19 +128,23 @@ def _sums(x: Tensor, back: Back, plane: Tensor, body: Body) -> tuple[Tensor, Ten
         The gradient of the gates `(B, T, 2, P)` but for pooling; the sums over pixels of `v shifted-y` and of `v r`,
         `(B, T, 2, F/2)` each, the former at the frame that y moved to.
     """
-    source = halves(frames(x, body))
+    source, scratch = halves(frames(x, body)), Scratch(x, body)
     of_plane = torch.zeros_like(plane, dtype=wide(x))
     from_y, from_r = of_plane.new_zeros((2, *plane.shape[:3], body.processed // 2))
     for block in blocks(x, body):
-        same = (block.of(source) * block.of(back.grad)).flatten(3, 4)  # v x of the same frame, (b, t, 2, F/2, P)
+        part = block.of(source)
+        # v x of the same frame, (b, t, 2, F/2, P)
+        same = torch.mul(part, block.of(back.grad), out=scratch.like(part, 0)).flatten(3, 4)
         for group in (FIRST, SECOND):
             product = same[:, :, group]
-            block.of(from_r)[:, :, group] = over_pixels(product, 1 - block.of(plane)[:, :, group])
-            block.of(of_plane)[:, :, group] -= over_channels(product, part_of(back.staying, block, group))
+            block.of(from_r)[:, :, group] = over_pixels(product, 1 - block.of(plane)[:, :, group], scratch)
+            block.of(of_plane)[:, :, group] -= over_channels(product, part_of(back.staying, block, group), scratch)
+        for group in (FIRST, SECOND):
             here, there = block.shifted(_back(group))  # frames that moved, and where to
-            product = (here.of(source)[:, :, group] * there.of(back.grad)[:, :, group]).flatten(3, 4)
-            there.of(from_y)[:, :, group] = over_pixels(product, here.of(plane)[:, :, group])
-            here.of(of_plane)[:, :, group] += over_channels(product, part_of(back.moving, there, group))
+            part, grad = here.of(source)[:, :, group], there.of(back.grad)[:, :, group]
+            product = torch.mul(part, grad, out=scratch.like(part, 0)).flatten(3, 4)
+            there.of(from_y)[:, :, group] = over_pixels(product, here.of(plane)[:, :, group], scratch)
+            here.of(of_plane)[:, :, group] += over_channels(product, part_of(back.moving, there, group), scratch)
     return of_plane, from_y, from_r
 
 
@@ -151,11 +155,11 @@ def _back(group: slice) -> slice:
 
 def _add_pooling(of_plane: Tensor, x: Tensor, of_mean_y: Tensor, body: Body) -> None:
     """Gradient of the gates through the means of y, added in place."""
-    features = unflatten(frames(x, body), 2, (2, -1))
+    features, scratch = unflatten(frames(x, body), 2, (2, -1)), Scratch(x, body)
     for block in blocks(x, body):
         for group in (FIRST, SECOND):
             part = block.of(features)[:, :, group]
-            block.of(of_plane)[:, :, group] += over_channels(part, block.of(of_mean_y)[:, :, group])
+            block.of(of_plane)[:, :, group] += over_channels(part, block.of(of_mean_y)[:, :, group], scratch)
 
 
 def _through_gate(
@@ -166,7 +170,7 @@ def _through_gate(
     Returns:
         The gradients, and the line that makes z and x the gradient of x through the gate.
     """
-    half, last = body.processed // 2, is_channels_last(x)
+    half, scratch = body.processed // 2, Scratch(x, body)
     before = of_plane * (1 - plane.to(of_plane.dtype).square())  # of what tanh was given, (B, T, 2, P)
     rows = _rows(before, x.shape[-2:]).to(x.dtype)  # (B, T, 2, 27, P)
     matrices = tap_matrices(weight.to(x.dtype))
@@ -175,14 +179,15 @@ def _through_gate(
     of_beta, of_gamma = of_plane.new_zeros((2, body.processed))
     for block in blocks(x, body):
         part, z, row = block.of(features), block.of(target), block.of(rows).flatten(0, 1)
-        active = activated(part, norm)
+        active = activated(part, norm, scratch.like(part, 0))
         for group, channels in enumerate((slice(0, half), slice(half, None))):
             of_matrices[group] += torch.bmm(row[:, group], active[:, channels].transpose(1, 2)).sum(0)
-            z[:, :, channels] = _times(matrices[group], row[:, group], channels_last=last).view(z[:, :, channels].shape)
+            back = _times(matrices[group], row[:, group], channels_last=scratch.channels_last)
+            z[:, :, channels] = back.view(z[:, :, channels].shape)
         torch.ops.aten.threshold_backward.grad_input(z, active.view(z.shape), 0, grad_input=z)
         of_beta += z.sum((0, 1, 3), dtype=wide(x))
-        centred = part - norm.mean.to(x.dtype)[:, None]
-        of_gamma += torch.linalg.vecdot(centred, z).sum((0, 1), dtype=wide(x))
+        centred = torch.sub(part, norm.mean.to(x.dtype)[:, None], out=scratch.like(part, 1))
+        of_gamma += centred.mul_(z).sum((0, 1, 3), dtype=wide(x))
     of_gamma *= norm.inverse_std
     of_weight = of_matrices.view(2, 3, 9, half).flip(2).transpose(2, 3).reshape(weight.shape)
     gradients = GateGradients(of_gamma, of_beta, of_weight, before.sum((0, 1, 3)))
@@ -221,7 +226,7 @@ def _finish(
     body: Body,
 ) -> None:
     """of_x, the gradient z of what the norm gave, becomes the gradient of x."""
-    last = is_channels_last(x)
+    scratch = Scratch(x, body)
     features, target = frames(x, body), frames(of_x, body)
     for block in blocks(x, body):
         of = block.of(target)
@@ -232,11 +237,15 @@ def _finish(
         if of_means is not None:
             of.add_(block.of(of_means[1]).to(x.dtype).flatten(2).unsqueeze(-1))
         goal, gate = halves(of), block.of(plane)
-        stays = factor(1 - gate, part_of(back.staying, block, BOTH), channels_last=last)
-        goal.addcmul_(block.of(back.grad), stays)
+        add_scaled(goal, block.of(back.grad), 1 - gate, part_of(back.staying, block, BOTH), scratch)
         if of_means is not None:
-            goal.add_(factor(gate, block.of(of_means[0]), channels_last=last))
+            goal.add_(
+                scaled(
+                    gate.new_ones(()).expand(goal.shape), gate, block.of(of_means[0]), scratch.like(goal, 1), scratch
+                )
+            )
         for group in (FIRST, SECOND):
             here, there = block.shifted(_back(group))
-            moves = factor(here.of(plane)[:, :, group], part_of(back.moving, there, group), channels_last=last)
-            goal[:, here.within(block), group].addcmul_(there.of(back.grad)[:, :, group], moves)
+            arrived, gate = there.of(back.grad)[:, :, group], here.of(plane)[:, :, group]
+            moves = part_of(back.moving, there, group)
+            add_scaled(goal[:, here.within(block), group], arrived, gate, moves, scratch)
