@@ -21,7 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     try:
-        return int(args.call(args) or 0)
+        code = int(args.call(args) or 0)
+        sys.stdout.flush()
+        return code
     except GsfError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -30,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {error} (GSF_TRACEBACK=1 shows where)", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read this has seen enough: `gsf trace ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a program that SIGPIPE ends
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, the same command goes on", file=sys.stderr)
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from gsf.cli import main
 from tests.small_project import make_project
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "torchvision", "numpy", "mlflow", "dvc", "snakemake", "pydantic", "av", "lmdb", "tqdm", "yaml")
 TRAIN = ("train", "arrow", "--study", "s", "--run", "gsf-s0", "--threads", "1")
 EVALUATE = ("evaluate", "arrow", "--study", "s", "--run", "gsf-s0", "--threads", "1")
@@ -106,3 +108,12 @@ def test_help_loads_no_heavy_package() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "stage: train one run of a study" in done.stdout
     assert done.stdout.strip().endswith("loaded:")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gsf.cli", "trace", "arrow/gsf-s0/8x1x1/pair_accuracy"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
