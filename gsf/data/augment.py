@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from gsf.params.recipe import Augment
+from gsf.params.augment import Augment
 
 
 @dataclass(frozen=True)

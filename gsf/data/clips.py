@@ -5,60 +5,17 @@ Every random draw follows from (seed, epoch, sample), so that neither the number
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from gsf.data.augment import ClipTransform, crops, resize_short_side
-from gsf.data.decode import decode_frame
 from gsf.data.sampling import dense, multi_clip, segment_centres, segment_random
-from gsf.errors import ShardError
+from gsf.data.videos import Videos
 from gsf.params.protocol import Protocol
-from gsf.params.recipe import Augment
-from gsf.store.reader import Frames, ShardReader
-
-
-@dataclass(frozen=True)
-class Split:
-    """The videos of one split, as columns."""
-
-    ids: Sequence[str]
-    labels: Sequence[int]
-    frames: Sequence[int]
-    shards: Sequence[str]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-class Videos:
-    """The frames behind a split; shards are opened when first read, once a process."""
-
-    def __init__(self, split: Split, shard_paths: Mapping[str, Path]) -> None:
-        self.split = split
-        self._readers = {shard: ShardReader(path) for shard, path in shard_paths.items()}
-
-    def frames_of(self, index: int) -> Frames:
-        """The encoded frames of a video; ShardError where they are not as many as the manifest says."""
-        video, shard = self.split.ids[index], self.split.shards[index]
-        frames = self._readers[shard][video]
-        if len(frames) != self.split.frames[index]:
-            raise ShardError(
-                f"shard {shard}: video {video} has {len(frames)} frames, the manifest says {self.split.frames[index]};"
-                " run the manifest stage again"
-            )
-        return frames
-
-    def decode(self, index: int, wanted: Sequence[int]) -> torch.Tensor:
-        """`(len(wanted), 3, H, W)` uint8; a frame that is wanted twice is decoded once."""
-        frames = self.frames_of(index)
-        video = self.split.ids[index]
-        decoded = {i: decode_frame(frames[i], where=f"video {video}, frame {i}") for i in sorted(set(wanted))}
-        return torch.stack([decoded[i] for i in wanted])
+from gsf.params.augment import Augment
 
 
 class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gsf.data.clips import Split
+from gsf.data.videos import Split
 from gsf.data.lists import Manifest, read_manifest
 from gsf.project import Project
 from gsf.provenance.receipt import Input, linked_inputs

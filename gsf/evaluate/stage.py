@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gsf.data.clips import EvaluationClips, Split, Videos
+from gsf.data.clips import EvaluationClips
 from gsf.data.inputs import data_inputs, shard_paths, split_of
 from gsf.data.lists import Manifest, read_manifest
+from gsf.data.videos import Split, Videos
 from gsf.errors import EvaluationError
 from gsf.evaluate.metrics import compute_metrics, confusion_rows
 from gsf.evaluate.predict import Partial, predict

@@ -14,8 +14,9 @@ Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
 class Extract(Strict):
     """How frames are stored; a change rebuilds every shard."""
 
-    short_side: int = Field(ge=16, le=2160)  # px; frames keep their aspect ratio
-    jpeg_quality: int = Field(ge=2, le=31)  # ffmpeg -q:v, 2 (best) .. 31
+    short_side: int | None = Field(default=None, ge=16, le=2160)  # px; frames keep their aspect ratio
+    jpeg_quality: int | None = Field(default=None, ge=2, le=31)  # ffmpeg -q:v, 2 (best) .. 31
+    fps: float | None = Field(default=None, gt=0, le=240, strict=False)  # frames a second that are kept; null: all
     max_seconds: float = Field(gt=0, strict=False)  # wall clock for decoding one video
     max_frames: int = Field(ge=1)  # a video with more is unreadable
     max_pixels: int = Field(ge=256)  # width x height of the source
@@ -40,6 +41,16 @@ class Labels(Strict):
         return self
 
 
+class Published(Strict):
+    """Annotations as a benchmark's authors published them: stage `annotate` reads them."""
+
+    format: Literal["ssv1", "ssv2", "kinetics400", "diving48", "epic100", "ucf101"]
+    files: str  # folder of the published files and nothing else, relative to the project or absolute
+    split: Literal[1, 2, 3] | None = None  # UCF101 alone: which of its three
+    target: Literal["action", "verb", "noun"] | None = None  # EPIC-KITCHENS-100 alone: what the label is
+    val_share: float = Field(default=0.0, ge=0, lt=0.5, strict=False)  # of the training videos, held out to watch it
+
+
 class Render(Strict):
     """The built-in benchmark's own first stage."""
 
@@ -57,9 +68,22 @@ class Benchmark(Strict):
 
     name: str
     videos: str  # folder of the videos, relative to the project or absolute
+    source: Literal["videos", "jpeg_folders"] = "videos"  # jpeg_folders: a folder of JPEG frames a video
     annotations: str  # CSV `path,label,split`, relative to the project
+    published: Published | None = None
+    additions: str | None = None  # CSV `path,batch`: videos added later, which get shards of their own
     shards: int = Field(ge=1, le=64)  # LMDB files; DVC's cost grows with the square of the stages
+    on_missing: Literal["stop", "exclude"] = "stop"  # annotated videos that are not in the folder
     on_unreadable: Literal["stop", "exclude"] = "stop"
     render: Render | None = None
     extract: Extract
     labels: Labels
+
+    @model_validator(mode="after")
+    def _stored_as_they_are(self) -> Benchmark:
+        how = {key: getattr(self.extract, key) for key in ("short_side", "jpeg_quality", "fps")}
+        if self.source == "jpeg_folders" and any(how.values()):
+            raise ValueError(f"without extract.{', extract.'.join(key for key in how if how[key])} for jpeg_folders")
+        if self.source == "videos" and not (self.extract.short_side and self.extract.jpeg_quality):
+            raise ValueError("with extract.short_side and extract.jpeg_quality")
+        return self

@@ -204,6 +204,8 @@ def _decode(job: _Job, video: PlannedVideo, spool: Spool) -> StoredVideo:
             f" run `gsf scan {job.benchmark.name}` and the inventory stage again"
         )
     limits = Limits(seconds=how.max_seconds, frames=how.max_frames, pixels=how.max_pixels)
+    assert how.short_side is not None  # of videos; the schema sees to it
+    assert how.jpeg_quality is not None
     stream = FrameStream(path, name=video.id, short_side=how.short_side, quality=how.jpeg_quality, limits=limits)
 
     def checked() -> Iterator[bytes]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
-from gsf.data.clips import TrainingClips, ValidationClips, Videos
+from gsf.data.clips import TrainingClips, ValidationClips
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.lists import read_manifest
+from gsf.data.videos import Videos
 from gsf.errors import TrainError
 from gsf.nn.model import DOWNLOADED
 from gsf.params.base import load

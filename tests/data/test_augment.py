@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gsf.data.augment import ClipTransform, crops, resize_short_side
-from gsf.params.recipe import Augment
+from gsf.params.augment import Augment
 
 AUGMENT = Augment(scales=[1.0, 0.875, 0.75], max_distortion=1, flip=True)
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from gsf.data.clips import EvaluationClips, Videos
+from gsf.data.clips import EvaluationClips
 from gsf.data.inputs import shard_paths, split_of
 from gsf.data.lists import read_manifest
 from gsf.data.preprocess import normalize
+from gsf.data.videos import Videos
 from gsf.evaluate import stage as evaluation
 from gsf.evaluate.scores import read_scores
 from gsf.imported import stage as conversion

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gsf.params.recipe import Augment, Optimizer, Recipe
+from gsf.params.augment import Augment
+from gsf.params.recipe import Optimizer, Recipe
 from gsf.train.schedule import learning_rate
 
 

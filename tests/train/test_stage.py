@@ -98,7 +98,7 @@ def test_a_changed_shard_stops_the_training_and_is_named(small_project: MakeProj
 
 def test_a_manifest_that_promises_other_frames_is_an_error(small_project: MakeProject) -> None:
     project = small_project()
-    from gsf.data.clips import Split, Videos
+    from gsf.data.videos import Split, Videos
 
     reader = ShardReader(project.shard("arrow", "00"))
     video = next(iter(reader))
