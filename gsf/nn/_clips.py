@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, get_args
 
 import torch
@@ -68,6 +69,12 @@ def unflatten(x: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
     """`x.unflatten(dim, sizes)`, with a type."""
     out: Tensor = x.unflatten(dim, sizes)  # type: ignore[no-untyped-call]
     return out
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[None]:
+    """A context in which autocast leaves products on the device of x in the precision of their factors."""
+    # Without autocast there is nothing to turn off, and a compiler sees no region that it would have to keep apart.
+    return torch.autocast(x.device.type, enabled=False) if torch.is_autocast_enabled(x.device.type) else nullcontext()
 
 
 def shift(y: Tensor, dim: int = 1) -> Tensor:

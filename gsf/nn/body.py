@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from . import functional, kernels
+from ._clips import full_precision
 from .blocks import Body
 from .eager import Norm, forward, statistics
 from .eager_grad import backward
@@ -53,7 +54,8 @@ def gate_shift_fuse(
         weights[:4] = [norm.weight, norm.bias, gate.weight, gate.bias]
     if fuse is not None:
         weights[4:] = [fuse.weight, fuse.bias]
-    out: Tensor = _Body.apply(x, *weights, mean, variance, eps, of_batch, body)
+    with full_precision(x):  # what autocast wants narrow arrives narrow
+        out: Tensor = _Body.apply(x, *weights, mean, variance, eps, of_batch, body)
     return out
 
 

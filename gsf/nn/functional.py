@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .blocks import is_channels_last
+from .fuse import fuse_logits
 
 
 def gate_shift_fuse(
@@ -69,18 +70,10 @@ def temporal_shift(x: Tensor, num_segments: int, fold: int) -> Tensor:
 
 
 def _weights(moving: Tensor, maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """w, `(B, T, 2, F/2)`: a 3x3 convolution over the (channel, time) plane of pooled shifted y and pooled r."""
+    """w, `(B, T, 2, F/2)`, from what moves (not yet shifted) and the features themselves, `(B, T, 2, F/2, H, W)`."""
     wide = torch.float64 if maps.dtype == torch.float64 else torch.float32
     mean_y, mean_x = (value.mean((-2, -1), dtype=wide) for value in (moving, maps))
-    pooled = torch.stack((_shift(mean_y), mean_x - mean_y), 3)  # (B, T, 2 groups, 2, F/2)
-    plane = pooled.permute(0, 2, 3, 4, 1).flatten(1, 2)  # (B, 4, F/2, T)
-    kernel, bias = kernel.to(wide), bias.to(wide)
-    if torch.is_autocast_enabled(plane.device.type):  # a few values, worth their full precision
-        with torch.autocast(plane.device.type, enabled=False):
-            logits = functional.conv2d(plane, kernel, bias, padding=1, groups=2)
-    else:
-        logits = functional.conv2d(plane, kernel, bias, padding=1, groups=2)
-    return torch.sigmoid(logits).permute(0, 3, 1, 2)
+    return torch.sigmoid(fuse_logits(mean_y, mean_x, kernel, bias))
 
 
 def _shift(y: Tensor) -> Tensor:

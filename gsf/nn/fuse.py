@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ._clips import shift
+from ._clips import full_precision, shift
 
 
 def fuse_logits(mean_y: Tensor, mean_x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -20,6 +20,6 @@ def fuse_logits(mean_y: Tensor, mean_x: Tensor, kernel: Tensor, bias: Tensor) ->
     # mean(r) = mean(x) - mean(y), and the mean of shifted y is the shifted mean of y
     pooled = torch.stack((shift(mean_y), mean_x - mean_y), 3)  # (B, T, 2 groups, 2, F/2)
     plane = pooled.permute(0, 2, 3, 4, 1).flatten(1, 2)  # (B, 4, F/2, T)
-    with torch.autocast(plane.device.type, enabled=False):  # a few values, worth their full precision
+    with full_precision(plane):  # a few values
         logits = functional.conv2d(plane, kernel.to(plane.dtype), bias.to(plane.dtype), padding=1, groups=2)
     return logits.permute(0, 3, 1, 2)

@@ -185,6 +185,18 @@ def test_mixed_precision_keeps_the_type_of_the_features(layer: nn.Module) -> Non
     torch.testing.assert_close(narrow.float(), expected, atol=0.05, rtol=0.05)
 
 
+@pytest.mark.parametrize("layer", [GSF(16, 4), GSM(16, 4)], ids=["gsf", "gsm"])
+def test_wide_features_keep_their_precision_under_autocast(layer: nn.Module) -> None:
+    layer = copy.deepcopy(layer)
+    with torch.no_grad():
+        for value in layer.parameters():
+            value.normal_(0, 0.5)
+    x = torch.randn(8, 16, 5, 5)
+    expected = layer(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(layer(x), expected)
+
+
 @pytest.mark.parametrize("layer", [GSF(8, 4), GSM(8, 4), TSM(8, 4)], ids=["gsf", "gsm", "tsm"])
 @pytest.mark.parametrize(
     ("shape", "words"),

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from ..blocks import is_channels_last
+
 
 def _options(
     num_segments: int,
@@ -41,8 +43,7 @@ def _options(
 
 def memory_format(x: Tensor) -> torch.memory_format:
     """What the output has: channels_last if the input is, and not contiguous as well."""
-    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    return torch.channels_last if last else torch.contiguous_format
+    return torch.channels_last if is_channels_last(x) else torch.contiguous_format
 
 
 @custom_op("gsf::gate_shift_fuse", mutates_args=())
