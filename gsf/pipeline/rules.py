@@ -84,6 +84,10 @@ class Rules:
         """A number from `meta:` in dvc.yaml; 0 where it is not given."""
         return lambda wildcards: int(self.stage(group, wildcards).meta.get(name, 0))
 
+    def memory(self, group: str) -> Callable[[Any, int], int]:
+        """`mem_mb` from `meta:` in dvc.yaml, once more with every attempt: what ran out of memory gets more."""
+        return lambda wildcards, attempt: attempt * int(self.stage(group, wildcards).meta.get("mem_mb", 0))
+
     def names(self, group: str, wildcard: str) -> str:
         """A pattern of the values that a wildcard has in a group's stages, for `wildcard_constraints:`.
 

@@ -1,7 +1,8 @@
 """A stand-in for the program `gsf`, for tests of the graph: every verb writes the outputs and the receipt of its stage.
 
 Outputs are a function of the command, the parameters and the inputs, and take no time; names, receipts and links are
-those of the real stages. Set TOY_FAIL to a stage's name to let it fail.
+those of the real stages. Set TOY_FAIL to a stage's name to let it fail, and TOY_ONCE to `hang STAGE` or `fill STAGE`
+to let it wait without end, or take 2 GB of memory, the first time it runs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from gsf.data import listing
@@ -29,6 +31,7 @@ def main(argv: list[str]) -> int:
     if os.environ.get("TOY_FAIL") == stage.name:
         print(f"{stage.name} fails as told", file=sys.stderr)
         return 1
+    _misbehave(project, stage.name)
     with (project.root / "ran.txt").open("a") as log:
         log.write(stage.name + "\n")
 
@@ -78,6 +81,17 @@ def main(argv: list[str]) -> int:
     if stage.receipt is not None:
         write_atomically(project.root / stage.receipt, canonical_json(content))
     return 0
+
+
+def _misbehave(project: Project, name: str) -> None:
+    what, _, which = os.environ.get("TOY_ONCE", "").partition(" ")
+    seen = project.root / "misbehaved"
+    if which != name or seen.exists():
+        return
+    seen.touch()
+    ballast = bytearray(os.urandom(1 << 20) * 2000) if what == "fill" else b""
+    time.sleep(3600)
+    print(len(ballast), file=sys.stderr)
 
 
 def _files(project: Project, resolved: graph.Graph, out: graph.Out) -> list[Path]:

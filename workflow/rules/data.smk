@@ -16,7 +16,7 @@ rule render:
         "../envs/gsf.yaml"
     threads: stages.resource("render", "threads")
     resources:
-        mem_mb=stages.resource("render", "mem_mb"),
+        mem_mb=stages.memory("render"),
         runtime=stages.resource("render", "runtime"),
     params:
         cmd=stages.cmd("render"),
@@ -39,7 +39,7 @@ rule inventory:
         "../envs/gsf.yaml"
     threads: stages.resource("inventory", "threads")
     resources:
-        mem_mb=stages.resource("inventory", "mem_mb"),
+        mem_mb=stages.memory("inventory"),
         runtime=stages.resource("inventory", "runtime"),
     params:
         cmd=stages.cmd("inventory"),
@@ -62,7 +62,7 @@ rule extract:
         "../envs/gsf.yaml"
     threads: stages.resource("extract", "threads")
     resources:
-        mem_mb=stages.resource("extract", "mem_mb"),
+        mem_mb=stages.memory("extract"),
         runtime=stages.resource("extract", "runtime"),
     params:
         cmd=stages.cmd("extract"),
@@ -85,7 +85,7 @@ rule manifest:
         "../envs/gsf.yaml"
     threads: stages.resource("manifest", "threads")
     resources:
-        mem_mb=stages.resource("manifest", "mem_mb"),
+        mem_mb=stages.memory("manifest"),
         runtime=stages.resource("manifest", "runtime"),
     params:
         cmd=stages.cmd("manifest"),

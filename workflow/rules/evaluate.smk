@@ -10,7 +10,7 @@ rule evaluate:
         "../envs/gsf.yaml"
     threads: stages.resource("evaluate", "threads")
     resources:
-        mem_mb=stages.resource("evaluate", "mem_mb"),
+        mem_mb=stages.memory("evaluate"),
         runtime=stages.resource("evaluate", "runtime"),
         gpu=stages.resource("evaluate", "gpu"),
     params:

@@ -10,7 +10,7 @@ rule report:
         "../envs/gsf.yaml"
     threads: stages.resource("report", "threads")
     resources:
-        mem_mb=stages.resource("report", "mem_mb"),
+        mem_mb=stages.memory("report"),
         runtime=stages.resource("report", "runtime"),
     params:
         cmd=stages.cmd("report"),

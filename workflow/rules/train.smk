@@ -15,7 +15,7 @@ rule train:
         "../envs/gsf.yaml"
     threads: stages.resource("train", "threads")
     resources:
-        mem_mb=stages.resource("train", "mem_mb"),
+        mem_mb=stages.memory("train"),
         runtime=stages.resource("train", "runtime"),
         gpu=stages.resource("train", "gpu"),
     params:
@@ -41,7 +41,7 @@ rule convert:
         "../envs/gsf.yaml"
     threads: stages.resource("convert", "threads")
     resources:
-        mem_mb=stages.resource("convert", "mem_mb"),
+        mem_mb=stages.memory("convert"),
         runtime=stages.resource("convert", "runtime"),
     params:
         cmd=stages.cmd("convert"),

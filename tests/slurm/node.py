@@ -1,0 +1,155 @@
+"""A Slurm cluster of one node on this machine, from Debian's packages: munge, slurmctld and slurmd, each as a child.
+
+Needs root and the packages `slurmctld slurmd slurm-client munge`. No systemd, no cgroups, no accounting database. The
+one GPU is a stand-in (/dev/null), so that what jobs ask for is checked as on a real cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
+PACKAGES = "slurmctld slurmd slurm-client munge"
+SETTINGS = Path("/etc/slurm")  # where a job's own srun looks: the plugin keeps SLURM_CONF out of jobs
+
+CONF = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort=16817
+SlurmdPort=16818
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+StateSaveLocation={folder}/ctld
+SlurmdSpoolDir={folder}/slurmd
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/log/slurmctld.log
+SlurmdLogFile={folder}/log/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+ReturnToService=2
+MinJobAge=600
+KillWait=5
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1 \
+RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO
+"""
+GRES = "NodeName={host} Name=gpu File=/dev/null\n"
+
+
+def why_not() -> str | None:
+    """What this machine lacks for a Slurm of its own; None where it lacks nothing."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"{', '.join(missing)} not found: apt-get install -y --no-install-recommends {PACKAGES}"
+    if os.geteuid() != 0:
+        return "must be run as root: munge, slurmctld and slurmd are started"
+    foreign = [name for name in ("slurm.conf", "gres.conf") if (SETTINGS / name).exists()]
+    if foreign:
+        return f"{SETTINGS / foreign[0]} is there: this machine has a Slurm already"
+    return None
+
+
+class Node:
+    """The cluster; a context manager that stops what it started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.host = folder, socket.gethostname().split(".")[0]
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError, subprocess.SubprocessError):
+            self.run("scancel", "--user=root", "--signal=KILL")
+        for child in reversed(self._children):
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        for name in ("slurm.conf", "gres.conf"):
+            (SETTINGS / name).unlink(missing_ok=True)
+
+    def run(self, *command: str) -> str:
+        """A command of Slurm, which must succeed; what it says."""
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def jobs(self, *, states: str = "all") -> list[dict[str, str]]:
+        """The jobs that Slurm knows, finished ones too: id, name, state, reason."""
+        keys = ("id", "name", "state", "reason")
+        text = self.run("squeue", "--noheader", f"--states={states}", "--array", "--format=%i|%k|%T|%r")
+        return [dict(zip(keys, line.split("|"), strict=True)) for line in text.splitlines()]
+
+    def _start(self) -> None:
+        for name in ("ctld", "slurmd", "log"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500
+        values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory}
+        SETTINGS.mkdir(exist_ok=True)
+        (SETTINGS / "slurm.conf").write_text(CONF.format(**values))
+        (SETTINGS / "gres.conf").write_text(GRES.format(**values))
+        sockets = Path("/run/munge")
+        sockets.mkdir(exist_ok=True)
+        shutil.chown(sockets, "munge", "munge")
+        if not self._says("munge", "-n"):
+            self._child("runuser", "-u", "munge", "--", "munged", "--foreground")
+            self._wait(lambda: self._says("munge", "-n"), "munge")
+        self._child("slurmctld", "-D")
+        self._wait(lambda: "is UP" in self._says("scontrol", "ping"), "slurmctld")
+        self._child("slurmd", "-D", "-N", self.host)
+        self._wait(lambda: "idle" in self._says("sinfo", "--noheader", "--format=%t"), "slurmd")
+
+    def _child(self, *command: str) -> None:
+        with (self.folder / "log" / f"{command[0]}.out").open("ab") as log:
+            self._children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+
+    def _says(self, *command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else ""
+
+    def _wait(self, ready: Callable[[], object], what: str, *, seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not ready():
+            if time.monotonic() > end:
+                raise RuntimeError(f"{what} did not start within {seconds:g} s; see {self.folder}/log")
+            time.sleep(0.2)
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float, what: str, among: Sequence[str] = ()) -> None:
+    """Wait until a condition holds, or fail with what was waited for."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}; {', '.join(among)}"
+        time.sleep(0.5)
