@@ -110,7 +110,7 @@ def check_videos(
                 yield Finding("absent", name, f"a video of {benchmark}", _videos_remedy(benchmark))
                 continue
             checked["videos"] = checked.get("videos", 0) + 1
-            size = (folder / row["path"]).stat().st_size
+            size = _size(folder / row["path"])
             if digest != row["sha256"] or str(size) != row["bytes"]:
                 says = f"the inventory says {row['bytes']} and {row['sha256'][:12]}"
                 what = f"has {size} bytes and sha256 {digest[:12]}, {says}"
@@ -162,6 +162,16 @@ def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | None]:
 
 def _hash(path: Path) -> str | None:
     try:
+        if path.is_dir():  # a video of frames
+            from gsf.video.folders import folder_sha256
+
+            return folder_sha256(path)
         return sha256_file(path)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _size(path: Path) -> int:
+    from gsf.video.folders import folder_facts
+
+    return folder_facts(path).bytes if path.is_dir() else path.stat().st_size
