@@ -229,6 +229,8 @@ def _row(video: PlannedVideo, stored: StoredVideo | None, reason: str) -> list[s
 
 def _link(source: Path, target: Path) -> None:
     """Put `source` at `target` without copying where the file system can."""
+    if target.exists() and target.samefile(source):
+        return  # renaming one link of a file to another does nothing, and leaves both
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
