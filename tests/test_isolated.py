@@ -69,3 +69,7 @@ def test_memory_is_limited() -> None:
     assert call(grow, seconds=30, memory=1 << 30, size=1 << 20) == 1 << 20
     with pytest.raises(ChildDiedError, match="out of memory"):
         call(grow, seconds=30, memory=1 << 30, size=2 << 30)
+
+
+def crash_on(**_: object) -> None:
+    crash()

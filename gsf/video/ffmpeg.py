@@ -185,10 +185,12 @@ class FrameStream:
         """How many frames must have been written; -1 where ffmpeg's counts contradict each other."""
         if self._all:
             return counts.decoded
-        said = _CHOSEN.search(text)
-        if said is None:
-            return -1
-        arrived, left, dropped, repeated = map(int, said.groups())
+        said = [tuple(map(int, line)) for line in _CHOSEN.findall(text) if line[0] != "0"]
+        if len(said) != 1:  # times would start anew with every change
+            raise VideoError(
+                f"{self._name}: changes the form of its pictures on the way, must not where extract.fps is set"
+            )
+        arrived, left, dropped, repeated = said[0]
         return left if arrived == counts.decoded and arrived - dropped + repeated == left else -1
 
     def _counts(self, code: int, text: str) -> Counts:

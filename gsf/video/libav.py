@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
-import av.error
 
 from gsf.errors import VideoError
 from gsf.video.ffmpeg import CONTAINERS, PROTOCOLS, safe_url
@@ -44,7 +43,9 @@ def facts(path: str, name: str, max_pixels: int) -> dict[str, Any]:
                 "codec": stream.codec_context.name,
                 "duration": _duration(container, stream),
             }
-    except (av.error.FFmpegError, OSError, UnicodeError) as error:
+    except VideoError:
+        raise
+    except Exception as error:  # PyAV answers a hostile file with errors of any kind, AttributeError among them
         raise _unreadable(error, name) from error
 
 
@@ -53,14 +54,19 @@ def header_frames(path: str, name: str) -> int | None:
     try:
         with av.open(safe_url(Path(path)), options=_OPTIONS, metadata_errors="replace", timeout=_TIMEOUT) as container:
             return _header_frames(_video_stream(container, name))
-    except (av.error.FFmpegError, OSError, UnicodeError) as error:
+    except VideoError:
+        raise
+    except Exception as error:
         raise _unreadable(error, name) from error
 
 
 def _video_stream(container: InputContainer, name: str) -> VideoStream:
     if not container.streams.video:
         raise VideoError(f"{name}: cannot be probed: holds no video stream")
-    return container.streams.video[0]
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise VideoError(f"{name}: cannot be probed: its codec is unknown")
+    return stream
 
 
 def _header_frames(stream: VideoStream) -> int | None:
