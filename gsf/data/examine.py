@@ -16,6 +16,7 @@ from tqdm import tqdm
 from gsf.errors import DataError, VideoError
 from gsf.provenance.code import code_digests
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
+from gsf.video.folders import folder_facts, folder_sha256, probe_folder
 from gsf.video.probe import probe
 
 
@@ -71,7 +72,7 @@ def _examine(path: Path, name: str, memory: _Memory) -> Finding:
         before = _identity(path)
         sha256 = memory.sha256(path, before)
         if sha256 is None:
-            sha256 = sha256_file(path)
+            sha256 = folder_sha256(path) if path.is_dir() else sha256_file(path)
             if _identity(path) != before:
                 raise DataError(f"{path}: changed while it was hashed, must lie still; run the stage again")
             memory.remember(path, before, sha256, None)
@@ -89,7 +90,7 @@ def _examine(path: Path, name: str, memory: _Memory) -> Finding:
 
 
 def _probe(path: Path, name: str) -> dict[str, Any]:
-    seen = probe(path, name=name)
+    seen = probe_folder(path, name=name) if path.is_dir() else probe(path, name=name)
     return {
         "frames": seen.frames,
         "fps": None if seen.fps is None else f"{seen.fps.numerator}/{seen.fps.denominator}",
@@ -103,6 +104,9 @@ def _probe(path: Path, name: str) -> dict[str, Any]:
 def _identity(path: Path) -> dict[str, int]:
     """A file counts as unchanged while these are what they were."""
     status = path.stat()
+    if path.is_dir():
+        facts = folder_facts(path)
+        return {"bytes": facts.bytes, "mtime_ns": facts.mtime_ns, "inode": status.st_ino}
     return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "inode": status.st_ino}
 
 

@@ -3,8 +3,9 @@
 The listing changes only when the folder does, so that the stages behind it can depend on it instead of on hundreds of
 gigabytes. It stays out of receipts: the inventory's sha256 of each video says what the listing only hints at.
 
-A file counts as a video by its suffix (`SUFFIXES`); names that begin with a dot are left out. Symbolic links to files
-and folders are followed, wherever they lead: folders of links are how people (and DVC) keep subsets of large data.
+A file counts as a video by its suffix (`SUFFIXES`), or, where `source` is `jpeg_folders`, a folder by its files. Names
+that begin with a dot are left out. Symbolic links to files and folders are followed, wherever they lead: folders of
+links are how people (and DVC) keep subsets of large data.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.provenance.hashing import write_atomically
 from gsf.tables import read_table, table_bytes
+from gsf.video.folders import scan_folders
 
 COLUMNS = ("path", "bytes", "mtime_ns")
 SUFFIXES = frozenset(
@@ -48,7 +50,8 @@ def run(project: Project, benchmark: str) -> bool:
         )
     target = project.listing(benchmark)
     root = videos_folder(project, params)
-    data = table_bytes(COLUMNS, [(item.path, item.bytes, item.mtime_ns) for item in scan(root)])
+    listed = scan(root, folders=params.source == "jpeg_folders")
+    data = table_bytes(COLUMNS, [(item.path, item.bytes, item.mtime_ns) for item in listed])
     if target.is_file() and target.read_bytes() == data:
         return False
     write_atomically(target, data)
@@ -66,11 +69,14 @@ def videos_folder(project: Project, params: Benchmark) -> Path:
     return root
 
 
-def scan(root: Path) -> list[Listed]:
-    """Every video file below `root`, in the order of the paths' UTF-8 bytes."""
+def scan(root: Path, *, folders: bool = False) -> list[Listed]:
+    """Every video file below `root`, or every folder of pictures, in the order of the paths' UTF-8 bytes."""
     found: list[Listed] = []
     try:
-        _walk(os.fspath(root), "", (), found)
+        if folders:
+            found += (Listed(item.path, item.bytes, item.mtime_ns) for item in scan_folders(root))
+        else:
+            _walk(os.fspath(root), "", (), found)
     except OSError as error:
         raise DataError(
             f"{error.filename}: cannot be listed: {error.strerror}; every folder must be readable"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gsf.errors import GsfError
@@ -14,11 +14,12 @@ from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.chain import Command, known_studies, work_receipt_path
 from gsf.provenance.findings import Finding
-from gsf.provenance.hashing import sha256_file
+from gsf.provenance.hashing import sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import evidence_path, read_videos
 
 _PULL = "`dvc pull` fetches it where a remote has it, `dvc repro` makes it anew"
+_DAMAGED_SECONDS, _DAMAGED_SPEED = 60.0, 20e6  # time to read a damaged shard: fixed, and bytes a second
 _RESTORE = "`dvc checkout` restores it from the cache, `dvc repro` makes it anew"
 
 
@@ -53,36 +54,44 @@ def check_shard_file(path: Path, name: str, receipt: Receipt, *, intact: bool) -
     A file whose bytes are not the promised ones is read in a process of its own: LMDB trusts its files, and may take
     the process down with a damaged one.
     """
+    from gsf.store.check import read_content, read_damaged
+
+    expected = _extracted(path, name, receipt)
     if intact:
-        problems, digest = shard_content(path)
+        found = read_content(path, expected=expected)
     else:
-        try:
-            with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-                problems, digest = pool.submit(shard_content, path).result()
-        except BrokenProcessPool:
-            problems, digest = ["is so damaged that LMDB crashes on it"], None
-    for problem in problems:
+        seconds = _DAMAGED_SECONDS + path.stat().st_size / _DAMAGED_SPEED
+        found = read_damaged(path, expected=expected, seconds=seconds)
+    for problem in found.problems:
         yield Finding("broken", name, problem, _RESTORE)
-    promised = receipt.facts.get("logical_digest")
+    promised, digest = receipt.facts.get("logical_digest"), found.logical_digest
     if digest is not None and digest != promised:
         what = f"its frames have the digest {digest[:12]}, the receipt of {receipt.stage} says {str(promised)[:12]}"
         yield Finding("broken", name, what, _RESTORE)
+    elif digest is not None and not found.problems and not intact:
+        what = "every frame in it is what was extracted: what differs are bytes that hold none of them"
+        yield Finding("broken", name, what, _RESTORE)
 
 
-def shard_content(path: Path) -> tuple[list[str], str | None]:
-    """Problems of a shard, each naming its video, and its logical digest; None where it cannot be computed."""
-    from gsf.store.check import check_shard
-    from gsf.store.reader import ShardReader
-
-    try:
-        problems = check_shard(path)
-        reader = ShardReader(path)
+def _extracted(path: Path, name: str, receipt: Receipt) -> dict[str, tuple[int, int, int, int]] | None:
+    """What the table beside a shard says of each video; None where it is not here as it was written."""
+    root = path.parents[len(Path(name).parts) - 1]
+    for table, promised in receipt.outputs.items():
+        if "/extracted/" not in table:
+            continue
         try:
-            return problems, reader.logical_digest()
-        finally:
-            reader.close()
-    except GsfError as error:
-        return [str(error)], None
+            data = (root / table).read_bytes()
+        except OSError:
+            return None
+        if sha256_bytes(data) != promised:
+            return None
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
+        return {
+            row["id"]: (int(row["frames"]), int(row["width"]), int(row["height"]), int(row["bytes"]))
+            for row in rows
+            if not row["reason"]
+        }
+    return None
 
 
 def check_videos(
@@ -110,7 +119,7 @@ def check_videos(
                 yield Finding("absent", name, f"a video of {benchmark}", _videos_remedy(benchmark))
                 continue
             checked["videos"] = checked.get("videos", 0) + 1
-            size = (folder / row["path"]).stat().st_size
+            size = _size(folder / row["path"])
             if digest != row["sha256"] or str(size) != row["bytes"]:
                 says = f"the inventory says {row['bytes']} and {row['sha256'][:12]}"
                 what = f"has {size} bytes and sha256 {digest[:12]}, {says}"
@@ -162,6 +171,16 @@ def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | None]:
 
 def _hash(path: Path) -> str | None:
     try:
+        if path.is_dir():  # a video of frames
+            from gsf.video.folders import folder_sha256
+
+            return folder_sha256(path)
         return sha256_file(path)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _size(path: Path) -> int:
+    from gsf.video.folders import folder_facts
+
+    return folder_facts(path).bytes if path.is_dir() else path.stat().st_size

@@ -7,6 +7,7 @@ interruption lie in a spool. So a rerun decodes nothing twice.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -20,21 +21,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gsf.errors import ParamsError, PipelineError, ProvenanceError, VideoError
+from gsf.errors import ParamsError, ProvenanceError, ShardError, VideoError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
-from gsf.provenance.code import code_digests
-from gsf.provenance.hashing import HashCache, canonical_json, sha256_bytes, sha256_file, write_atomically
+from gsf.provenance.hashing import HashCache, canonical_json, sha256_file, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Receipt, StageResult, hash_cache, linked_inputs, seal
+from gsf.store.decode import decode, packages, programs, recipe
 from gsf.store.plan import PlannedVideo, read_plan
 from gsf.store.reader import ShardReader
 from gsf.store.spool import Spool
 from gsf.store.writer import StoredVideo, write_shard
 from gsf.tables import write_table
-from gsf.video.ffmpeg import FrameStream, Limits, build_line
-from gsf.video.probe import header_frames, is_whole_avi
 
 ENTRY = "gsf.store.extract"
 COLUMNS = ("id", "frames", "width", "height", "bytes", "reason")
@@ -65,16 +64,13 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
         videos=project.root / params.videos,
         plan=read_plan(plan_path),
         work=project.work("extract", benchmark, shard),
-        recipe=_recipe(params),
+        recipe=recipe(params),
     )
     target, table = project.shard(benchmark, shard), project.extracted(benchmark, shard)
     job.work.mkdir(parents=True, exist_ok=True)
-    with _locked(job.work / "lock", what=f"extract {benchmark} {shard}"):
-        state = _previous(job, hash_cache(project))
-        if state is None or state["videos"] != _wanted(job) or _now_forbidden(job, state):
-            state = _extract(job, state, processes=processes or len(os.sched_getaffinity(0)))
-        _link(job.work / "previous.lmdb", target)
-    write_table(table, COLUMNS, state["table"])
+    with _locked(job.work / "lock", what=f"extract {benchmark} {shard}"), _space_explained(job):
+        state = _bring_up_to_date(job, target, hash_cache(project), processes=processes or len(os.sched_getaffinity(0)))
+        write_table(table, COLUMNS, state["table"])
     usable = [row for row in state["table"] if not row[-1]]
     return seal(
         project,
@@ -85,8 +81,8 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
             inputs=inputs,
             outputs=[target, table],
             entry=ENTRY,
-            tools=["lmdb", "av"],
-            programs={"ffmpeg": build_line()},
+            tools=packages(params),
+            programs=programs(params),
             facts={
                 "videos": len(usable),
                 "frames": sum(int(row[1]) for row in usable),
@@ -107,9 +103,25 @@ def _check_planned(params: Benchmark, shard: str) -> None:
         )
 
 
-def _recipe(params: Benchmark) -> str:
-    code = code_digests("gsf.video.ffmpeg") | code_digests("gsf.video.probe")
-    return sha256_bytes(canonical_json({"extract": params.extract.model_dump(), "ffmpeg": build_line(), "code": code}))
+def _bring_up_to_date(job: _Job, target: Path, hashes: HashCache, *, processes: int) -> dict[str, Any]:
+    """Put the shard at `target` and return what it is; where nothing is new, the previous version is linked."""
+    _remove_leftovers(job, target)
+    state = _previous(job, hashes)
+    if state is not None and state["videos"] == _wanted(job) and not _now_forbidden(job, state):
+        _link(job.work / state["file"], target)
+        if hashes.sha256(target) == state["sha256"]:
+            return state
+        state = None  # damaged without a trace in size and time
+    state = _extract(job, state, processes=processes)
+    _link(job.work / state["file"], target)
+    return state
+
+
+def _remove_leftovers(job: _Job, target: Path) -> None:
+    """Half-written files of extractions that were killed; the lock says that nobody writes them now."""
+    for folder, pattern in ((job.work, ".*.tmp"), (job.work / "spool", "*.tmp"), (target.parent, f".{target.name}.*")):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _wanted(job: _Job) -> dict[str, str]:
@@ -121,7 +133,7 @@ def _previous(job: _Job, hashes: HashCache) -> dict[str, Any] | None:
     """What the work folder knows of the shard's previous version, if it was made in the same way."""
     try:
         state: dict[str, Any] = json.loads((job.work / "previous.json").read_bytes())
-        if state["recipe"] != job.recipe or hashes.sha256(job.work / "previous.lmdb") != state["sha256"]:
+        if state["recipe"] != job.recipe or hashes.sha256(job.work / state["file"]) != state["sha256"]:
             return None
     except (OSError, ValueError, KeyError, TypeError, ProvenanceError):
         return None
@@ -138,9 +150,12 @@ def _extract(job: _Job, previous: dict[str, Any] | None, *, processes: int) -> d
     spool = Spool(job.work / "spool", job.recipe)
     stored: dict[str, StoredVideo] = {}
     reasons = {video.id: video.problem for video in job.plan if video.problem}
-    earlier = ShardReader(job.work / "previous.lmdb")
+    # Read again in full before frames are copied from it: the memory of hashes goes by size and time.
+    usable = previous is not None and sha256_file(job.work / previous["file"]) == previous["sha256"]
+    earlier = ShardReader(job.work / previous["file"]) if previous is not None and usable else None
+    known = previous["videos"] if previous is not None else {}
     for video in job.plan:
-        if previous is not None and not video.problem and previous["videos"].get(video.id) == video.sha256:
+        if earlier is not None and not video.problem and known.get(video.id) == video.sha256:
             if video.id in earlier:
                 stored[video.id] = earlier[video.id]
         elif not video.problem and (found := spool.get(video.id, video.sha256)) is not None:
@@ -157,16 +172,24 @@ def _extract(job: _Job, previous: dict[str, Any] | None, *, processes: int) -> d
         )
     fresh = job.work / "next.lmdb"
     digest = write_shard(fresh, list(stored.items()))
-    earlier.close()
-    state = {
+    if earlier is not None:
+        earlier.close()
+    sha256 = sha256_file(fresh)
+    state: dict[str, Any] = {
         "recipe": job.recipe,
+        "file": f"previous-{sha256[:16]}.lmdb",
         "videos": _wanted(job),
         "table": [_row(video, stored.get(video.id), reasons.get(video.id, "")) for video in job.plan],
         "logical_digest": digest,
-        "sha256": sha256_file(fresh),
+        "sha256": sha256,
     }
-    fresh.replace(job.work / "previous.lmdb")
+    # The new file gets a name of its own, and the one small file that names it is replaced: at every moment one of the
+    # two versions is whole and known.
+    fresh.replace(job.work / state["file"])
     write_atomically(job.work / "previous.json", canonical_json(state))
+    for path in job.work.glob("previous-*.lmdb"):
+        if path.name != state["file"]:
+            path.unlink()
     shutil.rmtree(job.work / "spool")
     return state
 
@@ -177,16 +200,17 @@ def _decode_all(
     """Decode videos into the spool, `processes` at once; the errors by id. Each thread drives one ffmpeg process."""
     failures: dict[str, VideoError] = {}
 
-    def decode(video: PlannedVideo) -> tuple[PlannedVideo, StoredVideo | VideoError]:
+    def spooled(video: PlannedVideo) -> tuple[PlannedVideo, StoredVideo | VideoError]:
         try:
-            return video, _decode(job, video, spool)
+            frames = decode(job.benchmark, video, job.videos / video.path)
+            return video, spool.put(video.id, video.sha256, frames)
         except VideoError as error:
             return video, error
 
     name = f"{job.benchmark.name}/{job.shard}"
     pool = ThreadPoolExecutor(processes)
     try:
-        for video, result in tqdm(pool.map(decode, videos), name, len(videos), unit="video", mininterval=1):
+        for video, result in tqdm(pool.map(spooled, videos), name, len(videos), unit="video", mininterval=1):
             if isinstance(result, VideoError):
                 failures[video.id] = result
             else:
@@ -194,29 +218,6 @@ def _decode_all(
     finally:
         pool.shutdown(cancel_futures=True)  # of an interrupted run; nothing is left of one that ended
     return failures
-
-
-def _decode(job: _Job, video: PlannedVideo, spool: Spool) -> StoredVideo:
-    path, how = job.videos / video.path, job.benchmark.extract
-    if not path.is_file() or sha256_file(path) != video.sha256:
-        raise PipelineError(
-            f"video {video.id}: {'changed' if path.is_file() else 'is gone'} since the inventory;"
-            f" run `gsf scan {job.benchmark.name}` and the inventory stage again"
-        )
-    limits = Limits(seconds=how.max_seconds, frames=how.max_frames, pixels=how.max_pixels)
-    assert how.short_side is not None  # of videos; the schema sees to it
-    assert how.jpeg_quality is not None
-    stream = FrameStream(path, name=video.id, short_side=how.short_side, quality=how.jpeg_quality, limits=limits)
-
-    def checked() -> Iterator[bytes]:
-        yield from stream
-        promised, counts = header_frames(path, name=video.id), stream.counts
-        fewer = promised is not None and counts is not None and counts.packets < promised
-        if fewer and not is_whole_avi(path):
-            there = 0 if counts is None else counts.packets
-            raise VideoError(f"{video.id}: is cut short: its header says {promised} frames, {there} are there")
-
-    return spool.put(video.id, video.sha256, checked())
 
 
 def _row(video: PlannedVideo, stored: StoredVideo | None, reason: str) -> list[str]:
@@ -228,6 +229,8 @@ def _row(video: PlannedVideo, stored: StoredVideo | None, reason: str) -> list[s
 
 def _link(source: Path, target: Path) -> None:
     """Put `source` at `target` without copying where the file system can."""
+    if target.exists() and target.samefile(source):
+        return  # renaming one link of a file to another does nothing, and leaves both
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
@@ -248,3 +251,17 @@ def _locked(path: Path, *, what: str) -> Iterator[None]:
             tqdm.write(f"{what}: another process is at it, waiting")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _space_explained(job: _Job) -> Iterator[None]:
+    """A full disk ends the stage with a remedy; nothing that was finished is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        where = error.filename or job.work
+        raise ShardError(
+            f"{where}: cannot be written: {error.strerror}; make room and run the stage again: what is decoded is kept"
+        ) from error

@@ -11,6 +11,7 @@ import lmdb
 
 from gsf.errors import ShardError
 from gsf.store.layout import ENGINE, Description, LogicalDigest, frame_key, video_key
+from gsf.store.lmdb_file import check_size
 
 
 class Frames(Sequence[bytes]):
@@ -116,6 +117,7 @@ class ShardReader:
             inherited = [other for other in _open if other[0] != os.getpid()]
             for other in inherited:  # of the process that this one was forked from
                 _open.pop(other).close()
+            check_size(self.path)
             _open[place] = lmdb.open(
                 str(self.path), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=8, **ENGINE
             )

@@ -53,6 +53,10 @@ def write_shard(path: Path, videos: Sequence[tuple[str, StoredVideo]]) -> str:
         finally:
             environment.close()
         temporary.replace(path)
+    except lmdb.Error as error:
+        raise ShardError(
+            f"{path}: cannot be written ({error}); make room, check the disk, and run the stage again"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return digest.hexdigest()

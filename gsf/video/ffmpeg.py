@@ -11,9 +11,9 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ import ffmpeg
 
 from gsf.errors import VideoError
 from gsf.video.jpeg import split_jpegs
+from gsf.video.process import Running, chunks, kept
 
 # Containers that hold one video in one file. Playlists and scripts (hls, concat, dash, image2, ...) are not among them.
 CONTAINERS = (
@@ -30,12 +31,12 @@ CONTAINERS = (
 )
 PROTOCOLS = "file,pipe"
 _GUARDS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": CONTAINERS, "err_detect": "explode", "threads": 1}
-_CHUNK = 1 << 18  # bytes of a read from the pipe
 _SCALING = "bicubic+accurate_rnd+bitexact"
 _COUNTS = re.compile(r"\(video\): (\d+) packets read .*?; (\d+) frames decoded; (\d+) decode errors")
 _WRITTEN = re.compile(r"\(video\): (\d+) frames encoded; (\d+) packets muxed")
 _BAD_LEVELS = ("[error]", "[fatal]", "[panic]")
-_STDERR_KEPT = 1 << 18  # bytes at the start and at the end of ffmpeg's words
+_CHOSEN = re.compile(r"(\d+) frames in, (\d+) frames out; (\d+) frames dropped, (\d+) frames duplicated")
+_MEMORY = (1 << 30, 128)  # bytes of address space that ffmpeg may have: fixed, and a pixel of the limit
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,22 @@ def safe_url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
-def frames_command(path: str, *, short_side: int, quality: int, max_pixels: int, target: str = "pipe:") -> list[str]:
-    """The command that writes every frame of the video at `path` (an ffmpeg URL), upright and scaled, as JPEG.
+def frames_command(
+    path: str, *, short_side: int, quality: int, max_pixels: int, fps: float | None = None, target: str = "pipe:"
+) -> list[str]:
+    """The command that writes the frames of the video at `path` (an ffmpeg URL), upright and scaled, as JPEG.
 
-    `setpts=N` numbers the frames, so that odd timestamps neither drop nor repeat one.
+    Every frame, or the one shown at each k / `fps` seconds: the last frame whose time is not later, where the first
+    frame's time is 0. `setpts=N` numbers the frames, so that odd timestamps neither drop nor repeat one.
     """
     source = ffmpeg.input(path, **_GUARDS, max_pixels=max_pixels, **{"flags:v": "+bitexact"})
     short = str(short_side)
-    picture = source["v:0"].filter(
+    picture = source["v:0"]
+    if fps is not None:
+        # Times rounded up to slots: slot k shows the last frame with time * fps <= k. `repr` is the number as written.
+        rate = str(Fraction(repr(fps)))
+        picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", fps=rate, round="up")
+    picture = picture.filter(
         "scale",
         f"if(lte(iw,ih),{short},{_other_side('iw', 'ih')})",
         f"if(lte(iw,ih),{_other_side('ih', 'iw')},{short})",
@@ -136,15 +145,19 @@ class FrameStream:
     Iterate it once; afterwards `counts` holds what ffmpeg said. Raises VideoError with the words of ffmpeg.
     """
 
-    def __init__(self, path: Path, *, name: str, short_side: int, quality: int, limits: Limits) -> None:
-        self._path, self._name, self._limits = path, name, limits
-        self._command = frames_command(safe_url(path), short_side=short_side, quality=quality, max_pixels=limits.pixels)
+    def __init__(
+        self, path: Path, *, name: str, short_side: int, quality: int, limits: Limits, fps: float | None = None
+    ) -> None:
+        self._path, self._name, self._limits, self._all = path, name, limits, fps is None
+        self._command = frames_command(
+            safe_url(path), short_side=short_side, quality=quality, max_pixels=limits.pixels, fps=fps
+        )
         self.counts: Counts | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         received = 0
-        with tempfile.TemporaryFile() as words, _Running(self._command, words, self._limits.seconds) as child:
-            for frame in split_jpegs(_chunks(child.output), name=self._name):
+        with tempfile.TemporaryFile() as words, self._running(words) as child:
+            for frame in split_jpegs(chunks(child.output), name=self._name):
                 received += 1
                 if received > self._limits.frames:
                     raise VideoError(
@@ -156,13 +169,29 @@ class FrameStream:
                 raise VideoError(
                     f"{self._name}: decoding took longer than {self._limits.seconds:g} s, the limit (max_seconds)"
                 )
-            text = self._readable(_kept(words))
+            text = self._readable(kept(words))
         self.counts = self._counts(code, text)
-        if received != self.counts.written or received != self.counts.decoded:
+        if received != self.counts.written or received != self._expected(self.counts, text):
             raise VideoError(
                 f"{self._name}: {received} frames arrived, ffmpeg decoded {self.counts.decoded}"
-                f" and wrote {self.counts.written}, must be the same"
+                f" and wrote {self.counts.written}, must be the same{'' if self._all else ', but for those left out'}"
             )
+
+    def _running(self, words: IO[bytes]) -> Running:
+        fixed, each = _MEMORY
+        return Running(self._command, words, seconds=self._limits.seconds, memory=fixed + each * self._limits.pixels)
+
+    def _expected(self, counts: Counts, text: str) -> int:
+        """How many frames must have been written; -1 where ffmpeg's counts contradict each other."""
+        if self._all:
+            return counts.decoded
+        said = [tuple(map(int, line)) for line in _CHOSEN.findall(text) if line[0] != "0"]
+        if len(said) != 1:  # times would start anew with every change
+            raise VideoError(
+                f"{self._name}: changes the form of its pictures on the way, must not where extract.fps is set"
+            )
+        arrived, left, dropped, repeated = said[0]
+        return left if arrived == counts.decoded and arrived - dropped + repeated == left else -1
 
     def _counts(self, code: int, text: str) -> Counts:
         errors = [line for line in text.splitlines() if any(level in line for level in _BAD_LEVELS)]
@@ -185,65 +214,6 @@ def _summary(errors: list[str]) -> str:
     """The first words of ffmpeg on what is wrong, each once."""
     unique = list(dict.fromkeys(re.sub(r"\[(error|fatal|panic)\] ?", "", line).strip() for line in errors))
     return "; ".join(unique[:3])[:400]
-
-
-class _Child:
-    """A running ffmpeg, killed when its time is over."""
-
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        assert process.stdout is not None
-        self.output, self.timed_out = process.stdout, False
-        self._process = process
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _expire(self) -> None:
-        self.timed_out = True
-        self._process.kill()
-
-    def wait(self) -> int:
-        return self._process.wait()
-
-    def stop(self) -> None:
-        self._timer.cancel()
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self.output.close()
-
-
-class _Running:
-    """Context of a child process that never outlives it."""
-
-    def __init__(self, command: list[str], words: IO[bytes], seconds: float) -> None:
-        self._command, self._words, self._seconds = command, words, seconds
-
-    def __enter__(self) -> _Child:
-        process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, bufsize=0
-        )
-        self._child = _Child(process, self._seconds)
-        return self._child
-
-    def __exit__(self, *_: object) -> None:
-        self._child.stop()
-
-
-def _chunks(pipe: IO[bytes]) -> Iterator[bytes]:
-    while chunk := os.read(pipe.fileno(), _CHUNK):
-        yield chunk
-
-
-def _kept(words: IO[bytes]) -> str:
-    """The start and the end of ffmpeg's words; a hostile file can cause any amount of them."""
-    size = words.seek(0, os.SEEK_END)
-    words.seek(0)
-    data = words.read(_STDERR_KEPT)
-    if size > _STDERR_KEPT:
-        words.seek(max(_STDERR_KEPT, size - _STDERR_KEPT))
-        data += b"\n" + words.read()
-    return data.decode("utf-8", "replace")
 
 
 def encode_h264(path: Path, frames: Iterable[bytes], *, width: int, height: int, fps: int, qp: int) -> None:
@@ -273,4 +243,4 @@ def encode_h264(path: Path, frames: Iterable[bytes], *, width: int, height: int,
         finally:
             code = process.wait()
         if code != 0:
-            raise VideoError(f"{path.name}: cannot be encoded: {_kept(words).strip()[:400]}")
+            raise VideoError(f"{path.name}: cannot be encoded: {kept(words).strip()[:400]}")

@@ -49,9 +49,15 @@ def coded_data_start(data: bytes | bytearray, *, name: str) -> int:
 
 def jpeg_size(data: bytes, *, name: str) -> tuple[int, int]:
     """Width and height of a picture."""
-    for marker, start, _ in _segments(data, name=name):
-        if marker in _FRAME_HEADERS:  # len(2) precision(1) height(2) width(2)
-            return int.from_bytes(data[start + 5 : start + 7]), int.from_bytes(data[start + 3 : start + 5])
+    return frame_header(data, name=name)[:2]
+
+
+def frame_header(data: bytes, *, name: str) -> tuple[int, int, int, int]:
+    """Width, height, number of components and bits a sample of a picture."""
+    for marker, start, end in _segments(data, name=name):
+        if marker in _FRAME_HEADERS and end - start >= 8:  # len(2) precision(1) height(2) width(2) components(1)
+            height, width = (int.from_bytes(data[start + at : start + at + 2]) for at in (3, 5))
+            return width, height, data[start + 7], data[start + 2]
     raise VideoError(f"{name}: is not a JPEG picture: no frame header")
 
 

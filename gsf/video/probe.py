@@ -1,25 +1,24 @@
-"""What a video file says of itself, read by PyAV without decoding more than its first frame."""
+"""What a video file says of itself, read by PyAV without decoding more than its first frame.
+
+libav reads the file in a child process with a limit on time and memory: a file that crashes or hangs it is unreadable,
+and the run goes on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import av
-import av.error
+from typing import Any
 
 from gsf.errors import VideoError
-from gsf.video.ffmpeg import CONTAINERS, PROTOCOLS, safe_url
+from gsf.isolated import ChildDiedError, TookTooLongError, call
+from gsf.video import libav
 
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
-
-_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": CONTAINERS}
-_TIMEOUT = 30.0  # seconds to open a file
-_PACKETS = 500  # in which the first frame must be
+MAX_PIXELS = 1 << 27  # that a first frame may have: 16384 x 8192
+_SECONDS = 60.0
+_MEMORY = 3 << 30  # bytes of address space
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Probe:
     duration: float | None  # seconds; None where unknown
 
 
-def probe(path: Path, *, name: str | None = None, max_pixels: int | None = None) -> Probe:
+def probe(path: Path, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Probe:
     """Probe the first video stream of a file.
 
     Args:
@@ -43,39 +42,24 @@ def probe(path: Path, *, name: str | None = None, max_pixels: int | None = None)
         name: what errors call it; its file name unless given.
         max_pixels: width x height above which the file is refused, before anything is decoded.
     """
-    shown = name or path.name
-    try:
-        with av.open(safe_url(path), options=_OPTIONS, metadata_errors="replace", timeout=_TIMEOUT) as container:
-            stream = _video_stream(container, shown)
-            width, height = stream.codec_context.width, stream.codec_context.height
-            if width < 1 or height < 1:
-                raise VideoError(f"{shown}: cannot be probed: its header gives no size")
-            if max_pixels is not None and width * height > max_pixels:
-                raise VideoError(
-                    f"{shown}: has {width} x {height} pixels, more than {max_pixels}, the limit (max_pixels)"
-                )
-            rotation = _rotation(container, stream, shown)
-            upright = (height, width) if rotation in (90, 270) else (width, height)
-            return Probe(
-                frames=_header_frames(stream),
-                fps=stream.average_rate or None,
-                width=upright[0],
-                height=upright[1],
-                rotation=rotation,
-                codec=stream.codec_context.name,
-                duration=_duration(container, stream),
-            )
-    except (av.error.FFmpegError, OSError, UnicodeError) as error:
-        raise _unreadable(error, shown) from error
+    found = _isolated(libav.facts, path, name or path.name, max_pixels=max_pixels)
+    fps = None if found["fps"] is None else Fraction(*found["fps"])
+    return Probe(**{**found, "fps": fps})
 
 
 def header_frames(path: Path, *, name: str) -> int | None:
     """The number of frames that the header of a file gives; None where it gives none."""
+    found: int | None = _isolated(libav.header_frames, path, name)
+    return found
+
+
+def _isolated(function: Callable[..., Any], path: Path, name: str, **arguments: int) -> Any:
     try:
-        with av.open(safe_url(path), options=_OPTIONS, metadata_errors="replace", timeout=_TIMEOUT) as container:
-            return _header_frames(_video_stream(container, name))
-    except (av.error.FFmpegError, OSError, UnicodeError) as error:
-        raise _unreadable(error, name) from error
+        return call(function, seconds=_SECONDS, memory=_MEMORY, path=str(path.absolute()), name=name, **arguments)
+    except TookTooLongError:
+        raise VideoError(f"{name}: cannot be probed: took longer than {_SECONDS:g} s, the limit") from None
+    except ChildDiedError as death:
+        raise VideoError(f"{name}: cannot be probed: it crashes the library that reads videos ({death})") from None
 
 
 def is_whole_avi(path: Path) -> bool:
@@ -96,36 +80,3 @@ def is_whole_avi(path: Path) -> bool:
                 return False
             at += 8 + length + length % 2
     return at - 1 <= size
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    if not container.streams.video:
-        raise VideoError(f"{name}: cannot be probed: holds no video stream")
-    return container.streams.video[0]
-
-
-def _header_frames(stream: VideoStream) -> int | None:
-    return stream.frames if stream.frames > 0 else None
-
-
-def _rotation(container: InputContainer, stream: VideoStream, name: str) -> int:
-    """From the display matrix, which PyAV gives with a decoded frame, in degrees counter-clockwise."""
-    for count, packet in enumerate(container.demux(stream)):
-        for frame in packet.decode():
-            return round(-frame.rotation / 90) * 90 % 360
-        if count >= _PACKETS:
-            break
-    raise VideoError(f"{name}: cannot be probed: no frame among its first {_PACKETS} packets")
-
-
-def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration is not None else None
-
-
-def _unreadable(error: Exception, name: str) -> VideoError:
-    words = getattr(error, "strerror", None) or str(error)
-    log = getattr(error, "log", None)
-    more = f" ({log[2].strip()})" if log else ""
-    return VideoError(f"{name}: cannot be probed: {words}{more}")
