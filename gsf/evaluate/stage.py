@@ -29,7 +29,7 @@ from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, deterministic, device_name
 
 ENTRY = "gsf.evaluate.stage"
-TOOLS = ("torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors")
+TOOLS = ("torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors")
 CONFUSION_COLUMNS = ("actual", "predicted")
 SPLIT = "test"
 

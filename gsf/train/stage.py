@@ -105,7 +105,7 @@ def run(
                 project.training_summary(study, run),
             ],
             entry=ENTRY,
-            tools=["torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors"],
+            tools=["torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors"],
             seed=seed,
             facts={
                 "device": device_name(target),
