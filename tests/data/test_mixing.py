@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gsf.data.augment.mixing import BatchMix, draw_mix
@@ -20,6 +20,7 @@ def draw(step: int, params: Mixing = BOTH, *, batch_size: int = 6, seed: int = 1
     return found
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 40))
 def test_targets_are_the_shares_of_the_pixels(step: int, batch_size: int) -> None:
     drawn = draw(step, batch_size=batch_size)
