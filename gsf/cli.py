@@ -155,6 +155,17 @@ def _add_network_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     model.add_argument("--ratio", type=float, help="share of the channels, for backbone/temporal; default: 1")
     model.add_argument("--json", action="store_true")
     model.set_defaults(call=_model)
+    show = verbs.add_parser("show", help="a contact sheet of training clips, or of a protocol's views")
+    show.add_argument("benchmark")
+    show.add_argument("--model", help="a file of params/models; default: of the active study")
+    show.add_argument("--recipe", help="a file of params/recipes; default: of the active study")
+    show.add_argument("--protocol", help="a file of params/protocols: views of test videos, instead of training clips")
+    show.add_argument("--video", action="append", default=[], metavar="ID", help="as in the manifest; may be repeated")
+    show.add_argument("--count", type=_at_least(1), default=6, help="videos, where none are named; default: 6")
+    show.add_argument("--epoch", type=_at_least(0), default=0, help="counted from 0")
+    show.add_argument("--seed", type=_at_least(0), default=0, help="of the training")
+    show.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .png, .jpg or .webp")
+    show.set_defaults(call=_show_clips)
     export = verbs.add_parser("export", help="a checkpoint as a file for other programs, checked against it")
     export.add_argument("source", help="a checkpoint file, or a run of the active study: gsf-s0")
     export.add_argument("--format", choices=["onnx", "torch"], required=True)
@@ -315,6 +326,15 @@ def _model(args: argparse.Namespace) -> None:
     model = named_model(args.name, num_classes=args.classes, num_segments=args.segments, ratio=args.ratio)
     found = describe(model)
     print(json.dumps(found.to_json(), indent=2) if args.json else found.to_text())
+
+
+def _show_clips(args: argparse.Namespace) -> None:
+    from gsf.data.show import Asked, show
+    from gsf.project import Project
+
+    names = ("benchmark", "out", "model", "recipe", "protocol", "count", "epoch", "seed")
+    options = {name: getattr(args, name) for name in names}
+    print(show(Project.here(), Asked(**options, videos=tuple(args.video))))
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -5,24 +5,38 @@ Every random draw follows from (seed, epoch, sample), so that neither the number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from gsf.data.augment import ClipTransform, crops, resize_short_side
-from gsf.data.sampling import dense, multi_clip, segment_centres, segment_random
+from gsf.data.augment.clip import ClipTransform
+from gsf.data.augment.resize import resize_short_side
+from gsf.data.crops import crops
+from gsf.data.sampling import Indices, dense, multi_clip, segment_centres, segment_random
 from gsf.data.videos import Videos
+from gsf.errors import DataError
+from gsf.params.augment import Augment, ShortVideos
 from gsf.params.protocol import Protocol
-from gsf.params.augment import Augment
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One training clip as it was drawn: which frames, what they go through, and the label that then holds."""
+
+    index: int  # in the split
+    frames: tuple[int, ...]
+    transform: ClipTransform
+    label: int
 
 
 class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):
     """One augmented clip a video: `((T, 3, size, size) uint8, label, index)`.
 
     Index it with `(epoch, sample)`. A mirrored clip takes the label that `flipped_labels` gives for its own;
-    `flipped_labels` None forbids mirroring.
+    `flipped_labels` None forbids mirroring. Boxes are cut from the frames as they are stored, and scaled once.
     """
 
     def __init__(
@@ -30,7 +44,6 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):
         videos: Videos,
         *,
         num_segments: int,
-        short_side: int,
         size: int,
         augment: Augment,
         flipped_labels: Sequence[int] | None,
@@ -38,9 +51,8 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):
     ) -> None:
         self._videos = videos
         self._num_segments = num_segments
-        self._short_side = short_side
         self._size = size
-        self._augment = augment
+        self.augment = augment
         self._flipped_labels = flipped_labels
         self._seed = seed
 
@@ -48,16 +60,23 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):
         return len(self._videos.split)
 
     def __getitem__(self, position: tuple[int, int]) -> tuple[torch.Tensor, int, int]:
+        drawn, frames = self.load(position)
+        return drawn.transform(frames), drawn.label, drawn.index
+
+    def load(self, position: tuple[int, int]) -> tuple[Drawn, torch.Tensor]:
+        """What was drawn for `(epoch, sample)`, and its frames as they are stored, `(T, 3, H, W)` uint8."""
         epoch, index = position
         generator = np.random.default_rng([self._seed, epoch, index])
-        split = self._videos.split
-        wanted = segment_random(split.frames[index], self._num_segments, generator=generator)
-        frames = resize_short_side(self._videos.decode(index, wanted.tolist()), self._short_side)
-        height, width = frames.shape[-2:]
+        split, short = self._videos.split, self.augment.short_videos
+        wanted = _sample(
+            split.ids[index],
+            lambda: segment_random(split.frames[index], self._num_segments, generator=generator, short=short),
+        ).tolist()
+        frames = self._videos.decode(index, wanted)
         transform = ClipTransform.draw(
-            self._augment,
-            height=height,
-            width=width,
+            self.augment,
+            height=frames.shape[-2],
+            width=frames.shape[-1],
             size=self._size,
             may_flip=self._flipped_labels is not None,
             generator=generator,
@@ -65,15 +84,32 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):
         label = split.labels[index]
         if transform.flip and self._flipped_labels is not None:
             label = self._flipped_labels[label]
-        return transform(frames), label, index
+        return Drawn(index, tuple(wanted), transform, label), frames
+
+
+class WholeClips(Dataset[tuple[torch.Tensor, ClipTransform, int, int]]):
+    """The clips of a training with whole frames, for `augment_on_device`: `((T, 3, H, W) uint8, transform, label, index)`."""
+
+    def __init__(self, clips: TrainingClips) -> None:
+        self._clips = clips
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, position: tuple[int, int]) -> tuple[torch.Tensor, ClipTransform, int, int]:
+        drawn, frames = self._clips.load(position)
+        return frames, drawn.transform, drawn.label, drawn.index
 
 
 class ValidationClips(Dataset[tuple[torch.Tensor, int, int]]):
     """The middle clip, centre crop: `((T, 3, size, size) uint8, label, index)`."""
 
-    def __init__(self, videos: Videos, *, num_segments: int, short_side: int, size: int) -> None:
+    def __init__(
+        self, videos: Videos, *, num_segments: int, short_side: int, size: int, short_videos: ShortVideos = "repeat"
+    ) -> None:
         self._videos = videos
         self._num_segments = num_segments
+        self._short_videos = short_videos
         self._short_side = short_side
         self._size = size
 
@@ -82,7 +118,10 @@ class ValidationClips(Dataset[tuple[torch.Tensor, int, int]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int, int]:
         split = self._videos.split
-        wanted = segment_centres(split.frames[index], self._num_segments)
+        wanted = _sample(
+            split.ids[index],
+            lambda: segment_centres(split.frames[index], self._num_segments, short=self._short_videos),
+        )
         frames = resize_short_side(self._videos.decode(index, wanted.tolist()), self._short_side)
         return crops(frames, size=self._size, count=1)[0], split.labels[index], index
 
@@ -103,16 +142,32 @@ class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
         return len(self._videos.split)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int, int]:
+        protocol, wanted = self._protocol, self.frames_of(index)  # (clips, T)
+        needed, place = np.unique(wanted, return_inverse=True)
+        frames = resize_short_side(self._videos.decode(index, needed.tolist()), self._short_side)
+        cut = torch.stack(crops(frames, size=self._size, count=protocol.crops), dim=1)  # (needed, crops, 3, s, s)
+        clips = cut[torch.from_numpy(place.reshape(wanted.shape))]  # (clips, T, crops, 3, s, s)
+        return clips.transpose(1, 2).flatten(0, 1), self._videos.split.labels[index], index
+
+    def frames_of(self, index: int) -> Indices:
+        """`(clips, T)` frames of a video."""
         split, protocol = self._videos.split, self._protocol
-        sample = dense if protocol.sampling == "dense" else multi_clip
-        wanted = sample(split.frames[index], protocol.frames, clips=protocol.clips)  # (clips, T)
-        frames = resize_short_side(self._videos.decode(index, wanted.ravel().tolist()), self._short_side)
-        clips = frames.view(*wanted.shape, *frames.shape[1:])  # (clips, T, 3, H, W)
-        views = torch.stack(crops(clips, size=self._size, count=protocol.crops), dim=1)  # (clips, crops, T, 3, s, s)
-        return views.flatten(0, 1), split.labels[index], index
+        take = dense if protocol.sampling == "dense" else multi_clip
+        return _sample(
+            split.ids[index],
+            lambda: take(split.frames[index], protocol.frames, clips=protocol.clips, short=protocol.short_videos),
+        )
 
 
 def epoch_order(num_videos: int, *, seed: int, epoch: int) -> list[tuple[int, int]]:
     """The positions of one epoch of `TrainingClips`, shuffled by (seed, epoch)."""
     order = np.random.default_rng([seed, epoch]).permutation(num_videos)
     return [(epoch, int(index)) for index in order]
+
+
+def _sample(video: str, take: Callable[[], Indices]) -> Indices:
+    """The frames that `take` gives, with the video's name in its error."""
+    try:
+        return take()
+    except DataError as error:
+        raise DataError(f"video {video} {error}") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from gsf.data.decode import decode_frame
+from gsf.data.decode import decode_frames
 from gsf.errors import ShardError
 from gsf.store.reader import Frames, ShardReader
 
@@ -45,8 +45,11 @@ class Videos:
         return frames
 
     def decode(self, index: int, wanted: Sequence[int]) -> torch.Tensor:
-        """`(len(wanted), 3, H, W)` uint8; a frame that is wanted twice is decoded once."""
-        frames = self.frames_of(index)
-        video = self.split.ids[index]
-        decoded = {i: decode_frame(frames[i], where=f"video {video}, frame {i}") for i in sorted(set(wanted))}
-        return torch.stack([decoded[i] for i in wanted])
+        """`(len(wanted), 3, H, W)` uint8, channels last in memory; a frame that is wanted twice is decoded once."""
+        video, needed = self.split.ids[index], sorted(set(wanted))
+        jpegs = self.frames_of(index).read_many(needed)
+        decoded = decode_frames(jpegs, names=[f"video {video}, frame {frame}" for frame in needed])
+        if list(wanted) == needed:
+            return decoded
+        position = {frame: row for row, frame in enumerate(needed)}
+        return decoded[[position[frame] for frame in wanted]]

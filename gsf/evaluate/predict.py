@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from gsf.data.loader import evaluation_loader
 from gsf.data.preprocess import normalize
 from gsf.errors import EvaluationError
 from gsf.evaluate.scores import Array
@@ -94,12 +95,8 @@ def predict(
     start = len(done) // group * group if len(done) < num_videos else num_videos
     logits = np.empty((num_videos, views, num_classes), dtype=np.float32)
     logits[:start] = done[:start]
-    loader = DataLoader(
-        Subset(videos, range(start, num_videos)),
-        batch_size=group,
-        num_workers=workers,
-        pin_memory=device.type == "cuda",
-    )
+    groups = [range(at, min(at + group, num_videos)) for at in range(start, num_videos, group)]
+    loader = evaluation_loader(videos, groups, workers=workers, device=device)
     model = model.to(device).eval()
     saved, at = start, start
     with (

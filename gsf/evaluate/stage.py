@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from gsf.data.clips import EvaluationClips
 from gsf.data.inputs import data_inputs, shard_paths, split_of
 from gsf.data.lists import Manifest, read_manifest
+from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Split, Videos
 from gsf.errors import EvaluationError
 from gsf.evaluate.metrics import compute_metrics, confusion_rows
@@ -29,7 +29,7 @@ from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, deterministic, device_name
 
 ENTRY = "gsf.evaluate.stage"
-TOOLS = ("torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors")
+TOOLS = ("torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors")
 CONFUSION_COLUMNS = ("actual", "predicted")
 SPLIT = "test"
 
@@ -73,7 +73,7 @@ def run(
             num_classes=len(info.classes),
             batch_size=views.batch_size,
             device=target,
-            workers=_workers(workers),
+            workers=loader_processes(workers),
             partial=partial,
             title=f"evaluate {run} {protocol}",
         )
@@ -159,10 +159,3 @@ def _key(inputs: list[Input], used: dict[str, Any], *, threads: int, device: tor
             }
         )
     )
-
-
-def _workers(workers: int | None) -> int:
-    """Loader processes: as asked for, else GSF_WORKERS, else the cores less one, at most 8; no result changes."""
-    if workers is None:
-        workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
-    return workers

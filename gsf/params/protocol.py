@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from gsf.params.augment import ShortVideos
 from gsf.params.base import Strict
 
 
@@ -17,5 +18,6 @@ class Protocol(Strict):
     clips: int = Field(ge=1, le=100)  # evenly spaced
     crops: Literal[1, 3]  # 1: centre; 3: left, centre, right or top, centre, bottom
     sampling: Literal["segments", "dense"] = "segments"
+    short_videos: ShortVideos = "repeat"  # with fewer frames than a clip: frames repeat, clips wrap around, or error
     average: Literal["logits", "probabilities"] = "logits"  # over clips and crops
     batch_size: int = Field(default=32, ge=1)  # views of one forward pass

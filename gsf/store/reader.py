@@ -36,6 +36,13 @@ class Frames(Sequence[bytes]):
             raise IndexError(f"video {self._video_id}: frame {index} of {len(self)}")
         return self._reader.frame(self._video_id, position)
 
+    def read_many(self, indices: Sequence[int]) -> list[bytes]:
+        """The frames at these positions, in one transaction."""
+        for index in indices:
+            if not 0 <= index < len(self):
+                raise IndexError(f"video {self._video_id}: frame {index} of {len(self)}")
+        return self._reader.frames(self._video_id, indices)
+
     def read(self) -> Iterator[bytes]:
         """All frames in order, one at a time."""
         return (self[i] for i in range(len(self)))
@@ -81,12 +88,21 @@ class ShardReader:
 
     def frame(self, video_id: str, index: int) -> bytes:
         """The JPEG bytes of one frame."""
-        data = self._get(frame_key(video_id, index))
-        if data is None:
-            raise ShardError(
-                f"{self.path}: frame {index} of video {video_id} is missing; run `gsf verify --deep {self.path}`"
-            )
-        return data
+        return self.frames(video_id, [index])[0]
+
+    def frames(self, video_id: str, indices: Sequence[int]) -> list[bytes]:
+        """The JPEG bytes of several frames."""
+        found = []
+        with self._guarded(), self._environment().begin() as transaction:
+            for index in indices:
+                data = transaction.get(frame_key(video_id, index))
+                if data is None:
+                    raise ShardError(
+                        f"{self.path}: frame {index} of video {video_id} is missing;"
+                        f" run `gsf verify --deep {self.path}`"
+                    )
+                found.append(bytes(data))
+        return found
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Every key and value in key order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from gsf.data.clips import TrainingClips, ValidationClips
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.lists import read_manifest
+from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Videos
 from gsf.errors import TrainError
 from gsf.nn.model import DOWNLOADED
@@ -82,7 +82,7 @@ def run(
                 key=key,
                 state_path=project.work("train", study, run, "state.safetensors"),
                 device=target,
-                workers=_workers(workers),
+                workers=loader_processes(workers),
                 observer=observer,
                 title=f"train {run}",
             )
@@ -105,7 +105,7 @@ def run(
                 project.training_summary(study, run),
             ],
             entry=ENTRY,
-            tools=["torch", "torchvision", "pillow", "numpy", "lmdb", "safetensors"],
+            tools=["torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors"],
             seed=seed,
             facts={
                 "device": device_name(target),
@@ -146,7 +146,6 @@ def _train(
         train=TrainingClips(
             Videos(train, shards),
             num_segments=model.num_segments,
-            short_side=model.short_side,
             size=model.input_size,
             augment=recipe.augment,
             flipped_labels=flipped_labels(manifest),
@@ -157,6 +156,7 @@ def _train(
             num_segments=model.num_segments,
             short_side=model.short_side,
             size=model.input_size,
+            short_videos=recipe.augment.short_videos,
         ),
         video_ids=train.ids,
         seed=seed,
@@ -169,6 +169,8 @@ def _train(
     )
     if recipe.select == "best" and not len(split_of(manifest, "val")):
         raise TrainError(f"recipe {recipe.name}: select is best, must be last: {benchmark} has no validation videos")
+    if recipe.augment.mixing is not None or recipe.augment.on != "cpu":
+        raise TrainError(f"recipe {recipe.name}: augment has mixing or on: device, must not: the loop applies neither")
     outcome = trainer.run()
     classes = list(manifest.classes)
     return outcome, CheckpointInfo(model=model, classes=classes, epoch=outcome.kept_epoch, seed=seed)
@@ -224,13 +226,6 @@ def _pretrained(project: Project, model: Model) -> tuple[str | Path | None, list
     if path.resolve().is_relative_to(project.root.resolve()):
         return path, [root_input(project, path)]
     return path, [Input(path=f"weights/{path.name}", sha256=hash_cache(project).sha256(path), receipt=None)]
-
-
-def _workers(workers: int | None) -> int:
-    """Loader processes: as asked for, else GSF_WORKERS, else one less than the cores, at most 8."""
-    if workers is None:
-        workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
-    return workers
 
 
 def _num_clips(project: Project, benchmark: str) -> int:
