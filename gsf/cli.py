@@ -76,6 +76,11 @@ def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
         "videos", type=Path, help="folder of class folders, folder with labels.csv, or CSV path,label[,split]"
     )
     init.add_argument("--labels", type=Path, help="CSV path,label[,split], paths relative to VIDEOS")
+    formats = ["ssv1", "ssv2", "kinetics400", "diving48", "epic100", "ucf101"]
+    init.add_argument("--published", choices=formats, help="a published benchmark, whose files --annotations holds")
+    init.add_argument("--annotations", type=Path, metavar="FOLDER", help="with --published: its annotation files")
+    init.add_argument("--split", type=int, choices=[1, 2, 3], help="with --published ucf101; default: 1")
+    init.add_argument("--target", choices=["action", "verb", "noun"], help="with epic100; default: action")
     init.add_argument("--flip", choices=["swap", "forbid", "free"], help="what a horizontal flip does to the classes")
     init.add_argument("--flip-pair", action="append", default=[], metavar="A,B", help="classes that a flip swaps")
     init.add_argument("--shards", type=_at_least(1), help="LMDB files")
@@ -104,6 +109,7 @@ def _add_data_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
     for name, text in (
         ("render", "stage: draw and encode the built-in benchmark"),
         ("scan", "stage: list the folder of videos"),
+        ("annotate", "stage: published annotation files become tables of ours"),
         ("inventory", "stage: probe and hash every video, plan the shards"),
         ("manifest", "stage: the lists that the loaders read"),
     ):
@@ -200,9 +206,16 @@ def _add_engine_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
 
 
 def _init(args: argparse.Namespace) -> None:
+    if args.published is not None:
+        _init_published(args)
+        return
     from gsf.data.init import init_benchmark
+    from gsf.errors import ParamsError
     from gsf.project import Project
 
+    for option in ("annotations", "split", "target"):
+        if getattr(args, option) is not None:
+            raise ParamsError(f"gsf init: --{option} must come with --published")
     pairs = [tuple(pair.split(",")) for pair in args.flip_pair]
     summary = init_benchmark(
         Project.here(),
@@ -215,6 +228,22 @@ def _init(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(summary)
+
+
+def _init_published(args: argparse.Namespace) -> None:
+    from gsf.data.init_published import init_published
+    from gsf.errors import ParamsError
+    from gsf.project import Project
+
+    if args.annotations is None:
+        raise ParamsError("gsf init: --published must come with --annotations FOLDER, which holds the published files")
+    if args.labels is not None or args.flip is not None or args.flip_pair:
+        raise ParamsError(
+            "gsf init: --published must come without --labels, --flip and --flip-pair: the files say them"
+        )
+    names = ("annotations", "split", "target", "shards")
+    options = {name: getattr(args, name) for name in names}
+    print(init_published(Project.here(), args.name, args.videos, format=args.published, **options))
 
 
 def _import(args: argparse.Namespace) -> None:
@@ -271,7 +300,12 @@ def _data_stage(args: argparse.Namespace) -> None:
         return
     from importlib import import_module
 
-    home = {"render": "gsf.video.render", "inventory": "gsf.data.inventory", "manifest": "gsf.data.manifest"}
+    home = {
+        "render": "gsf.video.render",
+        "annotate": "gsf.data.published.stage",
+        "inventory": "gsf.data.inventory",
+        "manifest": "gsf.data.manifest",
+    }
     _show(import_module(home[args.stage]).run(project, args.benchmark))
 
 

@@ -56,6 +56,21 @@ class Project:
     def render_receipt(self, benchmark: str) -> Path:
         return self.data(benchmark) / "render.receipt.json"
 
+    def annotated(self, benchmark: str) -> Path:
+        """Annotations of a published benchmark; the folder holds all that its stage writes."""
+        return self.data(benchmark) / "annotated" / "annotations.csv"
+
+    def annotated_classes(self, benchmark: str) -> Path:
+        """Class names of a published benchmark, in class order."""
+        return self.data(benchmark) / "annotated" / "classes.csv"
+
+    def annotated_summary(self, benchmark: str) -> Path:
+        """Counts against the published totals, what was left out, and how labels were ordered."""
+        return self.data(benchmark) / "annotated" / "summary.json"
+
+    def annotate_receipt(self, benchmark: str) -> Path:
+        return self.data(benchmark) / "annotated" / "annotate.receipt.json"
+
     def inventory(self, benchmark: str) -> Path:
         return self.data(benchmark) / "inventory.csv"
 

@@ -21,6 +21,16 @@ EVALUATE = ("evaluate", "arrow", "--study", "s", "--run", "gsf-s0", "--threads",
 WRONG = {
     "init: no such folder": (("init", "mine", "nowhere"), ["DataError", "nowhere", "no such folder or CSV"]),
     "init: no name": (("init", "a b", "."), ["ParamsError", "'a b'", "letters, digits"]),
+    "init: published files nowhere": (
+        ("init", "mine", ".", "--published", "ssv2"),
+        ["ParamsError", "--published must come with --annotations FOLDER"],
+    ),
+    "init: nothing published": (("init", "mine", ".", "--split", "2"), ["ParamsError", "must come with --published"]),
+    "init: not the published files": (
+        ("init", "mine", ".", "--published", "ssv2", "--annotations", "."),
+        ["DataError", "lacks something-something-v2-labels.json or labels.json", "docs/benchmarks.md"],
+    ),
+    "annotate: not published": (("annotate", "arrow"), ["ParamsError", "arrow.yaml", "no `published`"]),
     "study: unknown": (("study", "nope"), ["ParamsError", "params/studies/nope.yaml", "no such file"]),
     "render: unknown": (("render", "nope"), ["ParamsError", "params/benchmarks/nope.yaml", "here: arrow"]),
     "scan: rendered": (("scan", "arrow"), ["ParamsError", "params/benchmarks/arrow.yaml", "gsf render arrow"]),

@@ -111,9 +111,9 @@ def init_benchmark(
     texts = {
         benchmark_file: benchmark_yaml(
             name,
-            videos=_shown_folder(project, source.root),
+            videos=shown_folder(project, source.root),
             annotations=project.relative(annotations_file),
-            shards=_shards(len(source.rows)) if shards is None else shards,
+            shards=planned_shards(len(source.rows)) if shards is None else shards,
             short_side=short_side,
             flip=decided,
             origin=f"{source.origin}; where they give no split: seed {seed}, shares {'/'.join(map(str, split))}",
@@ -269,12 +269,12 @@ def _notes(source: Source, splits: Mapping[str, Split]) -> list[str]:
     return notes
 
 
-def _shown_folder(project: Project, root: Path) -> str:
+def shown_folder(project: Project, root: Path) -> str:
     """Relative where the videos lie below the project or beside it, so that both can be moved together."""
     near = project.root.parent in (root, *root.parents) and project.root.parent != Path(project.root.anchor)
     return Path(os.path.relpath(root, project.root)).as_posix() if near else root.as_posix()
 
 
-def _shards(videos: int) -> int:
+def planned_shards(videos: int) -> int:
     """One shard for a handful, four up to a thousand videos, then one for each 250, at most 32."""
     return 1 if videos < 16 else min(32, max(4, -(-videos // 250)))

@@ -29,7 +29,7 @@ def benchmark_yaml(
 ) -> str:
     """A benchmark file."""
     pairs = (
-        f"  flip_pairs:\n{_pair_lines(flip.pairs)}" if flip.pairs else "  flip_pairs: []       # only with flip: swap\n"
+        f"  flip_pairs:\n{pair_lines(flip.pairs)}" if flip.pairs else "  flip_pairs: []       # only with flip: swap\n"
     )
     rejected = "".join(f"  # would swap: {_flow(pair)}\n" for pair in flip.rejected)
     notes = "".join(f"  # {note}\n" for note in flip.notes)
@@ -83,5 +83,6 @@ def _flow(pair: Sequence[str]) -> str:
     return f"[{', '.join(scalar(name) for name in pair)}]"
 
 
-def _pair_lines(pairs: Sequence[tuple[str, str]]) -> str:
+def pair_lines(pairs: Sequence[tuple[str, str]]) -> str:
+    """Pairs of classes as lines of a YAML list."""
     return "".join(f"    - {_flow(pair)}\n" for pair in pairs)

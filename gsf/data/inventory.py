@@ -89,9 +89,11 @@ def run(project: Project, benchmark: str) -> Receipt:
 
 
 def _annotations_input(project: Project, params: Benchmark, path: Path) -> Input:
-    """Annotations come from the render stage, or are a root of the chain."""
+    """Annotations come from the stage that renders or annotates, or are a root of the chain."""
     if params.render is not None:
         return linked_inputs(project, project.render_receipt(params.name), [path])[0]
+    if params.published is not None:
+        return linked_inputs(project, project.annotate_receipt(params.name), [path])[0]
     if not path.is_file():
         raise DataError(
             f"{path}: no such file, must be the annotations of {params.name};"

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from gsf.params.base import Strict
 
 Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Format = Literal["ssv1", "ssv2", "kinetics400", "diving48", "epic100", "ucf101"]
+Target = Literal["action", "verb", "noun"]
 
 
 class Extract(Strict):
@@ -44,11 +47,22 @@ class Labels(Strict):
 class Published(Strict):
     """Annotations as a benchmark's authors published them: stage `annotate` reads them."""
 
-    format: Literal["ssv1", "ssv2", "kinetics400", "diving48", "epic100", "ucf101"]
-    files: str  # folder of the published files and nothing else, relative to the project or absolute
+    format: Format
+    files: str  # folder of the published files, relative to the project or absolute
+    sha256: dict[str, Sha256] = Field(min_length=1)  # the files in it that are read, and what they must be
     split: Literal[1, 2, 3] | None = None  # UCF101 alone: which of its three
-    target: Literal["action", "verb", "noun"] | None = None  # EPIC-KITCHENS-100 alone: what the label is
+    target: Target | None = None  # EPIC-KITCHENS-100 alone: what the label is
     val_share: float = Field(default=0.0, ge=0, lt=0.5, strict=False)  # of the training videos, held out to watch it
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Published:
+        for key, value, owner in (("split", self.split, "ucf101"), ("target", self.target, "epic100")):
+            if (value is not None) != (self.format == owner):
+                raise ValueError(f"with {key} for {owner}, and without it for every other format")
+        wrong = [name for name in self.sha256 if "/" in name or "\\" in name or name.startswith(".")]
+        if wrong:
+            raise ValueError(f"with names of files in sha256, not {wrong[0]!r}")
+        return self
 
 
 class Render(Strict):
@@ -78,6 +92,16 @@ class Benchmark(Strict):
     render: Render | None = None
     extract: Extract
     labels: Labels
+
+    @model_validator(mode="after")
+    def _annotated_where_the_stage_writes(self) -> Benchmark:
+        if self.published is not None:
+            if self.render is not None:
+                raise ValueError("without render where annotations are published")
+            written = f"data/{self.name}/annotated/annotations.csv"
+            if self.annotations != written:
+                raise ValueError(f"with annotations: {written}, where stage annotate writes them")
+        return self
 
     @model_validator(mode="after")
     def _stored_as_they_are(self) -> Benchmark:

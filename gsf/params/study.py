@@ -53,7 +53,7 @@ class Study(Strict):
 
 
 class PlannedBenchmark(Strict):
-    annotations: str
+    annotations: str  # a file, or the folder that stage annotate writes, receipt included
     origin: str  # what tells that its videos changed: the receipt of the stage that rendered them, or their listing
 
 
@@ -91,6 +91,7 @@ class Plan(Strict):
     threads: int
     rendered: list[str]  # benchmarks that the pipeline renders itself
     scanned: list[str]  # benchmarks whose folder of videos lies outside
+    annotated: list[str]  # of these, the ones whose annotations are published files
     benchmarks: dict[str, PlannedBenchmark]
     shards: dict[str, PlannedShard]
     experiments: dict[str, PlannedTraining]

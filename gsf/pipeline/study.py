@@ -68,9 +68,10 @@ def resolve(project: Project, study_name: str) -> Plan:
         threads=study.threads,
         rendered=[name for name, item in benchmarks.items() if item.render is not None],
         scanned=[name for name, item in benchmarks.items() if item.render is None],
+        annotated=[name for name, item in benchmarks.items() if item.published is not None],
         benchmarks={
             name: PlannedBenchmark(
-                annotations=item.annotations,
+                annotations=_annotations(project, name, item),
                 origin=project.relative(project.listing(name) if item.render is None else project.render_receipt(name)),
             )
             for name, item in benchmarks.items()
@@ -90,6 +91,11 @@ def resolve(project: Project, study_name: str) -> Plan:
             ),
         ),
     )
+
+
+def _annotations(project: Project, name: str, item: Benchmark) -> str:
+    """What the inventory depends on: a file, or all that stage annotate writes, its receipt among it."""
+    return item.annotations if item.published is None else project.relative(project.annotated(name).parent)
 
 
 def _runs(study: Study) -> tuple[list[PlannedTraining], list[PlannedImport]]:
@@ -134,6 +140,7 @@ def plan_text(plan: Plan) -> str:
         ("threads", "CPU threads of a training or evaluation", plan.threads),
         ("rendered", "benchmarks whose videos the pipeline renders itself: stage render@NAME", plan.rendered),
         ("scanned", "benchmarks whose videos lie in a folder of yours: stage scan@NAME", plan.scanned),
+        ("annotated", "benchmarks whose annotations are published files: stage annotate@NAME", plan.annotated),
         ("benchmarks", "stages inventory@KEY and manifest@KEY", plan.benchmarks),
         ("shards", "stages extract@KEY", plan.shards),
         ("experiments", "stages train@KEY", plan.experiments),

@@ -21,6 +21,7 @@ from gsf.provenance.receipt import Input, Receipt, parse_receipt
 REPORT_RECEIPT = "report.receipt.json"
 _WORK_RECEIPTS = (
     "data/*/*.receipt.json",
+    "data/*/annotated/*.receipt.json",
     "data/*/extracted/*.receipt.json",
     "runs/*/train/*/receipt.json",
     "runs/*/evaluate/*/*/receipt.json",
@@ -204,6 +205,8 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
         match command.verb:
             case "render":
                 return project.render_receipt(positional[0])
+            case "annotate":
+                return project.annotate_receipt(positional[0])
             case "inventory":
                 return project.inventory_receipt(positional[0])
             case "extract":
@@ -227,6 +230,8 @@ def stage_of_path(path: str) -> str:
     match parts:
         case ("data", benchmark, "annotations.csv"):
             return f"render@{benchmark}"
+        case ("data", benchmark, "annotated", _):
+            return f"annotate@{benchmark}"
         case ("data", benchmark, "inventory.csv" | "plan", *_):
             return f"inventory@{benchmark}"
         case ("data", benchmark, "shards" | "extracted", name):

@@ -10,7 +10,7 @@ from gsf.errors import ParamsError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 
-# Where videos and imported checkpoints lie differs between two machines that compute the same; what they are is in
+# Where videos and files from elsewhere lie differs between two machines that compute the same; what they are is in
 # their sha256.
 _LOCATIONS = frozenset({"videos", "checkpoint"})
 # What `pretrained` of a model file may say besides the path of a file.
@@ -28,12 +28,16 @@ def params_used(project: Project, path: Path, keys: Sequence[str] | None = None)
 
 
 def portable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as they are on every machine: what a file of weights is called, but not where it lies."""
-    return {
-        key: Path(str(value)).name if key == "pretrained" and value not in _DOWNLOADED else value
-        for key, value in values.items()
-        if key not in _LOCATIONS
-    }
+    """Parameters as they are on every machine: what files from elsewhere are, but not where they lie."""
+    return {key: _portable(key, value) for key, value in values.items() if key not in _LOCATIONS}
+
+
+def _portable(key: str, value: Any) -> Any:
+    if key == "pretrained" and value not in _DOWNLOADED:
+        return Path(str(value)).name
+    if key == "published" and isinstance(value, Mapping):  # its sha256 says what the files are
+        return {name: item for name, item in value.items() if name != "files"}
+    return value
 
 
 _OPTIONAL = frozenset({"on_unreadable", "render"})

@@ -69,8 +69,9 @@ class Roots:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A file of weights at the end of the way down, that was made elsewhere."""
+    """A file at the end of the way down that was made elsewhere: weights, or published annotations."""
 
+    kind: str
     name: str
     sha256: str
     stage: str  # that read it
@@ -82,7 +83,7 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Trace:
-    """The way from a target down to videos and weights; every step comes before those that it rests on."""
+    """The way from a target down to videos and files from elsewhere; every step comes before those that it rests on."""
 
     target: str
     kind: Kind
@@ -201,7 +202,8 @@ def _file(project: Project, path: str, sha256: str, receipt: str | None) -> File
 def _weights(project: Project, receipt: Receipt) -> Iterable[Elsewhere]:
     for weights in weights_of(project, receipt):
         yield Elsewhere(
-            name=weights.item.path.removeprefix("weights/"),
+            kind=weights.kind,
+            name=weights.item.path.partition("/")[2],
             sha256=weights.item.sha256,
             stage=weights.stage,
             params=weights.params,

@@ -117,7 +117,7 @@ def _video_lines(roots: Roots, *, all_videos: bool) -> Iterator[str]:
 
 
 def _weights_lines(weights: Elsewhere) -> Iterator[str]:
-    yield f"+- weights from elsewhere: {weights.name}   sha256 {weights.sha256}"
+    yield f"+- {weights.kind} from elsewhere: {weights.name}   sha256 {weights.sha256}"
     yield f"     read by  {weights.stage}"
     if not weights.here:
         yield f"     [ ] is not here: {weights.params} says where it lies"

@@ -154,7 +154,8 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
         *check_environment(project, receipts),
         *check_lock(project, study, receipts, missing),
     ]
-    elsewhere = sorted({weights.item.path for receipt in receipts for weights in weights_of(project, receipt)})
+    outside = [weights for receipt in receipts for weights in weights_of(project, receipt)]
+    elsewhere = sorted({weights.item.path for weights in outside if weights.kind == "weights"})
     if elsewhere:
         not_proven.append(
             f"how weights were made elsewhere, of which the sha256 is all that is known: {', '.join(elsewhere)}"
@@ -179,7 +180,7 @@ def _verdict(
     absent = sum(finding.kind == "absent" for finding in findings)
     outside = sum(not path.startswith("results/") for receipt in receipts for path in receipt.outputs)
     if not deep:
-        what = f"the bytes of {outside} artefacts in data/ and runs/, of videos and of weights from elsewhere"
+        what = f"the bytes of {outside} artefacts in data/ and runs/, of videos and of files from elsewhere"
         lines.insert(0, f"{what}: `--deep` reads them")
     elif absent:
         lines.insert(0, f"what is absent: {absent} links")

@@ -1,6 +1,7 @@
-"""Files of weights from elsewhere: roots of the chain that lie outside the project, like the videos.
+"""Files from elsewhere: weights and published annotations, roots of the chain that lie outside the project.
 
-A receipt names such a file `weights/NAME`, with its sha256; where it lies on this machine the parameter file says.
+A receipt names such a file `weights/NAME` or `published/NAME`, with its sha256; where it lies on this machine the
+parameter file says.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gsf.errors import GsfError
 from gsf.params.base import read_yaml
@@ -25,6 +27,7 @@ _PLACES = {"train": ("model", "models", "pretrained"), "convert": ("imported", "
 class Weights:
     """One file from elsewhere that a stage read."""
 
+    kind: Literal["weights", "annotations"]
     item: Input
     stage: str
     params: str  # the parameter file that says where it lies, and the key: params/imports/x.yaml: checkpoint
@@ -45,6 +48,8 @@ class Weights:
 def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
     """The files from elsewhere among the inputs of a receipt."""
     command = Command.of(receipt)
+    if command.verb == "annotate":
+        return _published(project, receipt, command)
     if command.verb not in _PLACES:
         return []
     option, kind, key = _PLACES[command.verb]
@@ -52,6 +57,7 @@ def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
     file = _place(project, kind, name, key)
     return [
         Weights(
+            kind="weights",
             item=item,
             stage=receipt.stage,
             params=f"params/{kind}/{name}.yaml: {key}",
@@ -70,10 +76,37 @@ def check_weights(project: Project, receipts: Iterable[Receipt], checked: dict[s
             what = f"{weights.stage} read it as {promised[:12]}; it lies outside the project"
             yield Finding("absent", name, what, f"put it where {weights.params} says, or let that say where it lies")
             continue
-        checked["weights"] = checked.get("weights", 0) + 1
+        checked[weights.kind] = checked.get(weights.kind, 0) + 1
         if found != promised:
             what = f"{weights.file} has sha256 {found[:12]}, {weights.stage} read {promised[:12]}"
-            yield Finding("broken", name, what, "restore this file, or import the new one under another name")
+            yield Finding("broken", name, what, _REMEDY[weights.kind])
+
+
+_REMEDY = {
+    "weights": "restore this file, or import the new one under another name",
+    "annotations": "restore this file, or write its new sha256 into the benchmark and run `dvc repro`",
+}
+
+
+def _published(project: Project, receipt: Receipt, command: Command) -> list[Weights]:
+    """The annotation files behind a published benchmark."""
+    name = command.positional[0] if command.positional else ""
+    try:
+        published = read_yaml(project.params_file("benchmarks", name)).get("published")
+    except (GsfError, OSError):
+        published = None
+    folder = published.get("files") if isinstance(published, dict) else None
+    return [
+        Weights(
+            kind="annotations",
+            item=item,
+            stage=receipt.stage,
+            params=f"params/benchmarks/{name}.yaml: published.files",
+            file=project.root / folder / Path(item.path).name if isinstance(folder, str) else None,
+        )
+        for item in receipt.inputs
+        if item.receipt is None and item.path.startswith("published/")
+    ]
 
 
 def _place(project: Project, kind: str, name: str, key: str) -> Path | None:

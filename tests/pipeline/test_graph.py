@@ -9,12 +9,12 @@ import pytest
 from gsf.errors import ParamsError, PipelineError
 from gsf.pipeline import dvc_repo, graph, study
 from gsf.project import Project
-from tests.pipeline.tiny import BENCHMARK, IMPORTED, ROOT, ToyClone
+from tests.pipeline.tiny import BENCHMARK, IMPORTED, PUBLISHED, ROOT, ToyClone
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
-    """A clone whose study has a rendered benchmark, one with videos of its own, `own`, and an imported network."""
+    """A clone whose study has a rendered benchmark, one with videos of its own, one published, an imported network."""
     clone = ToyClone(tmp_path_factory.mktemp("graph") / "clone")
     (clone.root / "videos").mkdir()
     (clone.root / "videos" / "a.mp4").write_bytes(b"a")
@@ -22,10 +22,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
     own = BENCHMARK.format(name="own", videos="videos", render="").replace("data/own/annotations.csv", "labels.csv")
     (clone.root / "params/benchmarks/own.yaml").write_text(own)
     clone.edit("params/studies/tiny.yaml", "gsf: {benchmark: mini", "gsf: {benchmark: own")
+    pub = BENCHMARK.format(name="pub", videos="videos", render=PUBLISHED)
+    (clone.root / "params/benchmarks/pub.yaml").write_text(pub.replace("pub/annotations", "pub/annotated/annotations"))
     (clone.root / "params/imports").mkdir()
     (clone.root / "params/imports/gsf-elsewhere.yaml").write_text(IMPORTED)
     with (clone.root / "params/studies/tiny.yaml").open("a") as file:
         file.write("  gsf-elsewhere: {benchmark: mini, imported: gsf-elsewhere}\n")
+        file.write("  tsn-pub: {benchmark: pub, model: tsn-tiny, recipe: tiny}\n")
     study.activate(clone.project, "tiny")
     return clone.start()
 
@@ -47,8 +50,8 @@ def test_both_runners_have_the_same_stages_and_edges(clone: ToyClone) -> None:
         edges = {(before.name, stage.name) for stage, before in repo.index.graph.edges}
         names = {stage.name for stage in repo.index.stages}
     scans = {name for name in names if name.startswith("scan@")}
-    assert scans == {"scan@own"}
-    assert ("scan@own", "inventory@own") in edges
+    assert scans == {"scan@own", "scan@pub"}
+    assert {("scan@own", "inventory@own"), ("scan@pub", "annotate@pub"), ("annotate@pub", "inventory@pub")} <= edges
 
     planned = [job for job in jobs(clone.snakemake("-n", "--forceall")) if job["rule"] != ["all"]]
     writer = graph.load(clone.project).writer
@@ -90,6 +93,15 @@ def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone
     assert [other.name for other in resolved.upstream(stage)] == ["manifest@mini"]
     after = {name for before, name in resolved.edges() if before == stage.name}
     assert after == {"evaluate@tiny-gsf-elsewhere-2x1x1", "evaluate@tiny-gsf-elsewhere-2x2x1", "report"}
+
+
+def test_the_inventory_of_a_published_benchmark_waits_for_the_receipt_of_its_annotations(clone: ToyClone) -> None:
+    resolved = graph.load(clone.project)
+    inputs = resolved.inputs(resolved.by_name["inventory@pub"])
+    assert {"data/pub/annotated/annotate.receipt.json", "data/pub/annotated/annotations.csv"} <= set(inputs)
+    stage = resolved.by_name["annotate@pub"]
+    assert (stage.cmd, stage.receipt) == ("gsf annotate pub", "data/pub/annotated/annotate.receipt.json")
+    assert resolved.sources(stage) == []
 
 
 def test_a_folder_of_outputs_stands_for_them_and_a_file_in_an_output_for_that(clone: ToyClone) -> None:

@@ -10,7 +10,7 @@ from gsf.params.base import load
 from gsf.params.study import Plan
 from gsf.pipeline import study
 from gsf.project import Project
-from tests.pipeline.tiny import BENCHMARK, ROOT, write_params
+from tests.pipeline.tiny import BENCHMARK, PUBLISHED, ROOT, write_params
 
 
 @pytest.fixture
@@ -53,6 +53,17 @@ def test_a_benchmark_without_render_is_scanned_and_waits_for_its_listing(project
     assert (plan.rendered, plan.scanned) == (["mini"], ["own"])
     assert plan.benchmarks["mini"].origin == "data/mini/render.receipt.json"
     assert plan.benchmarks["own"].origin == "data/own/listing.csv"
+
+
+def test_a_published_benchmark_is_annotated_and_its_inventory_depends_on_all_that_this_writes(project: Project) -> None:
+    pub = BENCHMARK.format(name="pub", videos="/mnt/videos", render=PUBLISHED)
+    pub = pub.replace("pub/annotations", "pub/annotated/annotations")
+    (project.root / "params/benchmarks/pub.yaml").write_text(pub)
+    edit(project, "studies/tiny", "gsf: {benchmark: mini", "gsf: {benchmark: pub")
+    plan = study.resolve(project, "tiny")
+    assert (plan.scanned, plan.annotated) == (["pub"], ["pub"])
+    assert plan.benchmarks["pub"].annotations == "data/pub/annotated"
+    assert plan.benchmarks["mini"].annotations == "data/mini/annotations.csv"
 
 
 def test_the_written_plan_reads_back_equal_and_explains_itself(project: Project) -> None:

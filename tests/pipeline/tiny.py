@@ -39,6 +39,13 @@ render:
   max_frames: 10
   clips_per_class: {train: 2, val: 1, test: 1}
 """
+PUBLISHED = """\
+published:
+  format: ucf101
+  files: ../published
+  sha256: {{classInd.txt: "{digest}"}}
+  split: 1
+""".format(digest="0" * 64)
 MODEL = """\
 name: {name}
 backbone: resnet18

@@ -56,6 +56,33 @@ def test_weights_that_changed_are_broken_and_weights_that_are_gone_absent(projec
     assert (finding.kind, "params/models/gsf.yaml: pretrained" in finding.remedy) == ("absent", True)
 
 
+def test_published_annotations_are_found_by_the_benchmark_file_and_checked_like_weights(project: Project) -> None:
+    folder = project.root.parent / "elsewhere"
+    (folder / "trainlist01.txt").write_text("list")
+    benchmark = project.params_file("benchmarks", "arrow")
+    benchmark.write_text(f"{benchmark.read_text()}published:\n  files: ../elsewhere\n")
+    output = project.root / "out.txt"
+    output.write_text("out")
+    inputs = [Input(path="published/trainlist01.txt", sha256=sha256_file(folder / "trainlist01.txt"), receipt=None)]
+    command = ["gsf", "annotate", "arrow"]
+    result = StageResult("annotate@arrow", command, {}, inputs, [output], entry="gsf.errors")
+    receipt = seal(project, result, project.root / "receipt.json")
+    (found,) = weights_of(project, receipt)
+    assert (found.kind, found.here, found.params) == (
+        "annotations", True, "params/benchmarks/arrow.yaml: published.files",
+    )  # fmt: skip
+    checked: dict[str, int] = {}
+    assert list(check_weights(project, [receipt], checked)) == []
+    assert checked == {"annotations": 1}
+    assert list(check_roots(project, [receipt])) == []
+    (folder / "trainlist01.txt").write_text("another")
+    (finding,) = check_weights(project, [receipt], {})
+    assert (finding.kind, finding.link) == ("broken", "published/trainlist01.txt")
+    (folder / "trainlist01.txt").unlink()
+    (finding,) = check_weights(project, [receipt], {})
+    assert (finding.kind, "published.files" in finding.remedy) == ("absent", True)
+
+
 def test_a_parameter_that_names_another_file_is_not_looked_at(project: Project) -> None:
     receipt = trained_from(project, "../elsewhere/w.safetensors")
     (project.root.parent / "elsewhere" / "v.safetensors").write_bytes(b"weights")

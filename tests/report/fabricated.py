@@ -28,6 +28,7 @@ PLAN = {
     "threads": 1,
     "rendered": ["arrow"],
     "scanned": [],
+    "annotated": [],
     "benchmarks": {"arrow": {"origin": "data/arrow/render.receipt.json", "annotations": "data/arrow/annotations.csv"}},
     "shards": {"arrow-00": {"benchmark": "arrow", "shard": "00"}},
     "experiments": {

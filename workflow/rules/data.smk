@@ -27,6 +27,29 @@ rule render:
         "{params.cmd} 2>&1 | tee {log}"
 
 
+rule annotate:
+    """Published annotation files as annotations and classes of ours."""
+    input:
+        stages.inputs("annotate"),
+    output:
+        stages.outputs("annotate"),
+    log:
+        ".work/logs/annotate/{benchmark}.log",
+    conda:
+        "../envs/gsf.yaml"
+    threads: stages.resource("annotate", "threads")
+    resources:
+        mem_mb=stages.resource("annotate", "mem_mb"),
+        runtime=stages.resource("annotate", "runtime"),
+    params:
+        cmd=stages.cmd("annotate"),
+        values=stages.values("annotate"),
+        code=stages.code("annotate"),
+        sources=stages.sources("annotate"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"
+
+
 rule inventory:
     """A row a video, and the plan: which shard each video goes to."""
     input:

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gsf.data import inventory, listing
+from gsf.data.annotations import read_annotations
+from gsf.data.init_published import init_published
+from gsf.data.published import stage
+from gsf.errors import DataError, GsfError, ParamsError
+from gsf.params.base import load
+from gsf.params.benchmark import Benchmark, Format
+from gsf.params.study import Study
+from gsf.project import Project
+from gsf.provenance.receipt import read_receipt
+from gsf.tables import read_table
+from tests.data.project import make_project, make_video
+from tests.data.published.small import FILES, LEFT, RIGHT, write
+
+CLIPS = (
+    "Archery/v_Archery_g08_c01.avi",
+    "HandstandPushups/v_HandstandPushups_g08_c01.avi",  # published as v_HandStandPushups
+    "v_Archery_g01_c01.mp4",  # flat, and in another container
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return make_project(tmp_path / "project")
+
+
+def fill(root: Path, *names: str) -> Path:
+    root.mkdir(exist_ok=True)
+    for number, name in enumerate(names):
+        make_video(root / name, shade=40 + 60 * number)
+    return root
+
+
+def begin(project: Project, tmp_path: Path, format: Format = "ucf101", **options: object) -> str:
+    """`gsf init --published` with videos for UCF101; what it prints."""
+    videos = fill(tmp_path / "videos", *(CLIPS if format == "ucf101" else ()))
+    folder = write(tmp_path / "published", format)
+    return str(init_published(project, "mine", videos, format=format, annotations=folder, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_init_writes_a_benchmark_and_a_study_that_are_valid(project: Project, tmp_path: Path, format: Format) -> None:
+    text = begin(project, tmp_path, format)
+    params = load(Benchmark, project.params_file("benchmarks", "mine"))
+    assert params.published is not None
+    assert set(params.published.sha256) == set(FILES[format])
+    assert params.annotations == "data/mine/annotated/annotations.csv"
+    assert params.source == ("jpeg_folders" if format == "ssv1" else "videos")
+    assert (params.labels.flip == "swap") == format.startswith("ssv")
+    study = load(Study, project.params_file("studies", "mine"))
+    assert study.experiments["gsf"].benchmark == "mine"
+    assert "next: look at params/benchmarks/mine.yaml" in text
+
+
+def test_init_says_what_was_published_what_is_missing_and_what_that_means(project: Project, tmp_path: Path) -> None:
+    text = begin(project, tmp_path, "kinetics400")
+    assert "val          1 rows, 19906 published, -19905" in text
+    assert "videos: 4 of 4 are not there (4 rows); on_missing: exclude, so they are left out and listed" in text
+    assert "  0wR5jVB-WPk_000417_000427.mp4" in text
+
+
+def test_init_derives_the_flip_pairs_of_something_something(project: Project, tmp_path: Path) -> None:
+    text = begin(project, tmp_path, "ssv2")
+    assert load(Benchmark, project.params_file("benchmarks", "mine")).labels.flip_pairs == [[LEFT, RIGHT]]
+    assert f"{LEFT} <-> {RIGHT}" in text
+    assert "on_missing: stop, so the inventory will not begin" in text
+
+
+def test_init_called_again_keeps_what_people_edited_and_refuses_another_benchmark(
+    project: Project, tmp_path: Path
+) -> None:
+    begin(project, tmp_path)
+    file = project.params_file("benchmarks", "mine")
+    file.write_text(file.read_text().replace("val_share: 0", "val_share: 0.25"))
+    text = begin(project, tmp_path)
+    assert "kept  params/benchmarks/mine.yaml" in text
+    assert "val is 0.25 of the training videos" in text
+    with pytest.raises(DataError, match="is there already, and not for ssv2"):
+        begin(project, tmp_path, "ssv2")
+    with pytest.raises(ParamsError, match="published.split is 1, must be 2 for this call"):
+        begin(project, tmp_path, split=2)
+
+
+def test_the_stage_finds_the_videos_and_its_receipt_is_the_root_of_the_inventory(
+    project: Project, tmp_path: Path
+) -> None:
+    begin(project, tmp_path)
+    listing.run(project, "mine")
+    receipt = stage.run(project, "mine")
+    rows = {item.id: item for item in read_annotations(project.annotated("mine"))}
+    assert sorted(item.path for item in rows.values()) == sorted(CLIPS)
+    assert rows["Archery/v_Archery_g01_c01"].split == "test"
+    assert {item.path: item.receipt for item in receipt.inputs} == {f"published/{name}": None for name in FILES["ucf101"]}
+    assert "files" not in receipt.content["params"]["params/benchmarks/mine.yaml"]["published"]
+    assert str(tmp_path) not in json.dumps(receipt.content)
+    after = inventory.run(project, "mine")
+    assert [item.receipt for item in after.inputs] == [receipt.digest]
+
+
+def test_the_stage_writes_the_same_bytes_wherever_the_files_lie(project: Project, tmp_path: Path) -> None:
+    begin(project, tmp_path)
+    listing.run(project, "mine")
+    first = stage.run(project, "mine")
+    (tmp_path / "published").rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="cannot be read"):
+        stage.run(project, "mine")
+    file = project.params_file("benchmarks", "mine")
+    file.write_text(file.read_text().replace("../published", "../elsewhere"))
+    assert "../elsewhere" in file.read_text()
+    assert stage.run(project, "mine").digest == first.digest
+
+
+def test_classes_are_written_in_class_order_and_the_summary_states_differences(
+    project: Project, tmp_path: Path
+) -> None:
+    begin(project, tmp_path, "epic100")
+    listing.run(project, "mine")
+    stage.run(project, "mine")
+    assert [row["name"] for row in read_table(project.annotated_classes("mine"), ("name", "verb", "noun"))] == [
+        "take tap", "take door:kitchen", "put tap",
+    ]  # fmt: skip
+    text = json.loads(project.annotated_summary("mine").read_bytes())
+    assert text["published_splits"]["train"] == {"read": 3, "published": 67_217, "difference": 3 - 67_217}
+    assert (text["classes"], text["classes_published"]) == (3, 3_806)
+    assert read_receipt(project.annotate_receipt("mine")).stage == "annotate@mine"
+
+
+def test_a_benchmark_without_published_annotations_is_not_annotated(project: Project, tmp_path: Path) -> None:
+    begin(project, tmp_path)
+    file = project.params_file("benchmarks", "mine")
+    values = yaml.safe_load(file.read_text())
+    del values["published"]
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamsError, match=r"benchmarks/mine.yaml: has no `published`, must have it for stage annotate"):
+        stage.run(project, "mine")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"published.split": None}, "with split for ucf101"),
+        ({"published.target": "verb"}, "with target for epic100"),
+        ({"published.sha256": {"../x": "0" * 64}}, "with names of files in sha256"),
+        ({"published.sha256": {"x.txt": "0" * 63}}, "match pattern"),
+        ({"published.sha256": {}}, "at least 1"),
+        ({"published.val_share": 0.5}, "less than 0.5"),
+        ({"annotations": "mine.csv"}, "with annotations: data/mine/annotated/annotations.csv"),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused(
+    project: Project, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    begin(project, tmp_path)
+    file = project.params_file("benchmarks", "mine")
+    values = yaml.safe_load(file.read_text())
+    for key, value in change.items():
+        *above, last = key.split(".")
+        (values[above[0]] if above else values)[last] = value
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamsError, match=message):
+        load(Benchmark, file)
+
+
+def test_a_pinned_file_of_another_benchmark_is_refused(project: Project, tmp_path: Path) -> None:
+    begin(project, tmp_path)
+    listing.run(project, "mine")
+    file = project.params_file("benchmarks", "mine")
+    file.write_text(file.read_text().replace("trainlist01.txt", "trainlist02.txt"))
+    with pytest.raises(GsfError, match=r"published.sha256 has 'trainlist02.txt', must be files of UCF101"):
+        stage.run(project, "mine")
