@@ -56,6 +56,17 @@ class Project:
     def render_receipt(self, benchmark: str) -> Path:
         return self.data(benchmark) / "render.receipt.json"
 
+    def annotated(self, benchmark: str) -> Path:
+        """What the annotate stage makes of published annotations."""
+        return self.data(benchmark) / "annotated"
+
+    def classes(self, benchmark: str) -> Path:
+        """The classes of a published benchmark in its order."""
+        return self.annotated(benchmark) / "classes.csv"
+
+    def annotate_receipt(self, benchmark: str) -> Path:
+        return self.annotated(benchmark) / "receipt.json"
+
     def inventory(self, benchmark: str) -> Path:
         return self.data(benchmark) / "inventory.csv"
 
@@ -64,6 +75,10 @@ class Project:
 
     def shard_plan(self, benchmark: str, shard: str) -> Path:
         return self.data(benchmark) / "plan" / f"{shard}.csv"
+
+    def plan_receipt(self, benchmark: str, shard: str) -> Path:
+        """Of one shard's plan alone, so that it changes only where the plan does."""
+        return self.data(benchmark) / "plan" / f"{shard}.receipt.json"
 
     def shard(self, benchmark: str, shard: str) -> Path:
         return self.data(benchmark) / "shards" / f"{shard}.lmdb"

@@ -21,6 +21,7 @@ from gsf.provenance.receipt import Input, Receipt, parse_receipt
 REPORT_RECEIPT = "report.receipt.json"
 _WORK_RECEIPTS = (
     "data/*/*.receipt.json",
+    "data/*/plan/*.receipt.json",
     "data/*/extracted/*.receipt.json",
     "runs/*/train/*/receipt.json",
     "runs/*/evaluate/*/*/receipt.json",
@@ -205,7 +206,8 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
             case "render":
                 return project.render_receipt(positional[0])
             case "inventory":
-                return project.inventory_receipt(positional[0])
+                benchmark, shard = positional[0], plan_shard(receipt)
+                return project.plan_receipt(benchmark, shard) if shard else project.inventory_receipt(benchmark)
             case "extract":
                 return project.extract_receipt(positional[0], positional[1])
             case "manifest":
@@ -221,14 +223,25 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
     return None
 
 
+def plan_shard(receipt: Receipt) -> str | None:
+    """The shard whose plan a receipt is of; None for any other receipt.
+
+    The inventory writes a receipt for each plan besides its own, so that an extraction depends on its plan alone.
+    """
+    group, _, key = receipt.stage.partition("@")
+    return key.rpartition("-")[2] if group == "plan" else None
+
+
 def stage_of_path(path: str) -> str:
     """The stage that writes `path`, by the layout of the project; the path itself where no stage does."""
     parts = Path(path).parts
     match parts:
         case ("data", benchmark, "annotations.csv"):
             return f"render@{benchmark}"
-        case ("data", benchmark, "inventory.csv" | "plan", *_):
+        case ("data", benchmark, "inventory.csv"):
             return f"inventory@{benchmark}"
+        case ("data", benchmark, "plan", name):
+            return f"plan@{benchmark}-{name.split('.')[0]}"
         case ("data", benchmark, "shards" | "extracted", name):
             return f"extract@{benchmark}-{name.split('.')[0]}"
         case ("data", benchmark, "manifest.csv" | "manifest.json"):

@@ -36,4 +36,4 @@ def portable(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_OPTIONAL = frozenset({"on_unreadable", "render"})
+_OPTIONAL = frozenset({"on_missing", "on_unreadable", "render"})
