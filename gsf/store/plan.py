@@ -34,8 +34,8 @@ class PlannedVideo:
 class Sharding:
     """The shards of a benchmark: `00`, `01`, ... by a hash of the path, and `a01`, `a02`, ... for videos added later.
 
-    A video that is added to a hashed shard makes that shard be written, and hashed, as a whole; one in a batch of its own
-    leaves the others alone.
+    A video that is added to a hashed shard makes that shard be written, and hashed, as a whole; one in a batch of its
+    own leaves the others alone.
     """
 
     hashed: int  # shards `00`, `01`, ...
