@@ -14,7 +14,7 @@ stages = Rules.start(workflow.basedir, main=workflow.is_main_process)
 
 wildcard_constraints:
     benchmark=r"[A-Za-z0-9][A-Za-z0-9_-]*",
-    shard=r"\d\d",
+    shard=r"a?\d\d",
     study=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     run=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     protocol=r"[A-Za-z0-9][A-Za-z0-9_-]*",

@@ -72,8 +72,8 @@ def make_project(root: Path, videos: list[Path], short_side: int) -> Project:
     rows = [PlannedVideo(path.name, path.name, path.stat().st_size, sha256_file(path), None, "") for path in videos]
     plan = project.shard_plan("bench", "00")
     write_atomically(plan, plan_bytes(rows))
-    vouch = StageResult("inventory@bench", ["gsf", "inventory", "bench"], {}, [], [plan], "gsf.store.plan")
-    seal(project, vouch, project.inventory_receipt("bench"))
+    vouch = StageResult("plan@bench-00", ["gsf", "inventory", "bench"], {}, [], [plan], "gsf.store.plan")
+    seal(project, vouch, project.plan_receipt("bench", "00"))
     return project
 
 

@@ -80,6 +80,10 @@ class Project:
     def shard_plan(self, benchmark: str, shard: str) -> Path:
         return self.data(benchmark) / "plan" / f"{shard}.csv"
 
+    def plan_receipt(self, benchmark: str, shard: str) -> Path:
+        """Of one shard's plan alone, so that it changes only where the plan does."""
+        return self.data(benchmark) / "plan" / f"{shard}.receipt.json"
+
     def shard(self, benchmark: str, shard: str) -> Path:
         return self.data(benchmark) / "shards" / f"{shard}.lmdb"
 

@@ -36,7 +36,7 @@ WRONG = {
     "scan: rendered": (("scan", "arrow"), ["ParamsError", "params/benchmarks/arrow.yaml", "gsf render arrow"]),
     "inventory: not rendered": (("inventory", "arrow"), ["ProvenanceError", "render.receipt.json", "run the stage"]),
     "extract: not planned": (("extract", "arrow", "02"), ["ParamsError", "arrow.yaml", "00 .. 01", "'02'"]),
-    "extract: no inventory": (("extract", "arrow", "01"), ["ProvenanceError", "inventory.receipt.json", "dvc pull"]),
+    "extract: no inventory": (("extract", "arrow", "01"), ["ProvenanceError", "plan/01.receipt.json", "dvc pull"]),
     "manifest: no inventory": (("manifest", "arrow"), ["ProvenanceError", "inventory.receipt.json", "dvc pull"]),
     "train: unknown model": (
         (*TRAIN, "--model", "nope", "--recipe", "quick", "--seed", "0"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
+from gsf.data.additions import renew
 from gsf.data.columns import SPLITS, Split
 from gsf.data.init_files import Flip, FlipMode, benchmark_yaml, study_yaml
 from gsf.data.mirror import guess
@@ -79,7 +80,7 @@ def init_benchmark(
     """Write the benchmark, its annotations and a study for videos in class folders or named by a CSV.
 
     Called again for the same folder it keeps what people may have edited (benchmark and study), keeps the split of
-    every video that has one, and adds the videos that are new.
+    every video that has one, and adds the videos that are new: those of a large benchmark as a batch of additions.
 
     Args:
         project: where to write.
@@ -124,11 +125,16 @@ def init_benchmark(
         notes.append(f"{project.relative(benchmark_file)} was kept: edit it to change flip, pairs or shards")
     for path in texts:
         (kept if path.exists() else written).append(path)
+    additions = renew(project, existing, known, splits)
     validate(Benchmark, yaml.safe_load(texts[benchmark_file]), where=project.relative(benchmark_file))
     write_table(annotations_file, COLUMNS, sorted((row.path, row.label, splits[row.path]) for row in source.rows))
     for path in set(texts).intersection(written):
         write_atomically(path, texts[path].encode("utf-8"))
 
+    if additions is not None:
+        additions.write(benchmark_file, project)
+        written.append(additions.path)
+        notes += [additions.note] if additions.note else []
     labels_now = load(Benchmark, benchmark_file).labels
     return InitSummary(
         name=name,

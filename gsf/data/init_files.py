@@ -40,6 +40,7 @@ name: {scalar(name)}
 videos: {scalar(videos)}  # folder of the videos, relative to the project or absolute
 annotations: {scalar(annotations)}  # path,label,split; the splits may be edited
 shards: {shards}             # LMDB files; more work in parallel, but each is a stage of the graph
+on_missing: stop      # or exclude: annotated videos that are not in the folder
 on_unreadable: stop   # or exclude: left out, and listed with the reason in the manifest and the report
 extract:
   short_side: {short_side:<8} # px; frames keep their aspect ratio

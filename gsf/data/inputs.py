@@ -24,17 +24,20 @@ def data_inputs(project: Project, benchmark: str) -> list[Input]:
 
 def shard_paths(project: Project, benchmark: str, manifest: Manifest) -> dict[str, Path]:
     """The shards that hold the manifest's videos, by name."""
-    return {shard: project.shard(benchmark, shard) for shard in sorted(set(manifest.shards))}
+    return {shard: project.shard(benchmark, shard) for shard in manifest.shards.distinct()}
 
 
 def split_of(manifest: Manifest, split: str) -> Split:
     """One split of a manifest as columns, in the manifest's order."""
-    rows = [row for row, name in enumerate(manifest.splits) if name == split]
+    rows = manifest.splits.where(split)
+    ids = manifest.ids.take(rows)
     return Split(
-        ids=[manifest.ids[row] for row in rows],
-        labels=[manifest.class_indices[row] for row in rows],
-        frames=[manifest.frames[row] for row in rows],
-        shards=[manifest.shards[row] for row in rows],
+        ids=ids,
+        labels=manifest.class_indices.take(rows),
+        frames=manifest.frames.take(rows),
+        shards=manifest.shards.take(rows),
+        videos=ids if manifest.videos is manifest.ids else manifest.videos.take(rows),
+        starts=manifest.starts.take(rows),
     )
 
 

@@ -19,7 +19,7 @@ from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.provenance.hashing import write_atomically
-from gsf.tables import read_table, table_bytes
+from gsf.tables import read_columns, table_bytes
 from gsf.video.folders import scan_folders
 
 COLUMNS = ("path", "bytes", "mtime_ns")
@@ -31,7 +31,7 @@ SUFFIXES = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """One video file: its path below the folder, its size and its modification time."""
 
@@ -89,7 +89,7 @@ def scan(root: Path, *, folders: bool = False) -> list[Listed]:
 
 def read_listing(path: Path) -> set[str]:
     """The paths in a listing."""
-    return {row["path"] for row in read_table(path, COLUMNS)}
+    return set(read_columns(path, COLUMNS, only=["path"])["path"].to_pylist())
 
 
 def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], found: list[Listed]) -> None:

@@ -1,54 +1,64 @@
-"""The manifest stage: the train, val and test lists that the loaders read, and what was left out and why."""
+"""The manifest stage: the train, val and test lists that the loaders read, and what was left out and why.
+
+Half a million rows are joined as columns (pyarrow, numpy); Python objects are made for what is excluded only.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gsf.data.classes import Classes, read_classes
 from gsf.data.columns import EXTRACTED, INVENTORY, MANIFEST, SPLITS
 from gsf.data.lists import Manifest as Manifest  # for who reads it from here
 from gsf.data.lists import read_manifest as read_manifest
+from gsf.data.placing import Placed, place
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
-from gsf.provenance.hashing import write_atomically
+from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Receipt, StageResult, linked_inputs, read_receipt, seal
-from gsf.store.plan import shard_of
-from gsf.tables import read_table, write_table
+from gsf.store.plan import PlannedVideo, hashed_names, plan_bytes
+from gsf.tables import read_columns, write_table
 
 ENTRY = "gsf.data.manifest"
-
-Row = dict[str, str]
+_USED = (
+    "id", "path", "label", "split", "shard", "bytes", "sha256", "frames", "fps", "start_frame", "stop_frame",
+    "segment_fps", "problem",
+)  # fmt: skip
+_AT_ONCE = 4096  # rows that are Python objects at a time
 
 
 def run(project: Project, benchmark: str) -> Receipt:
     """Join inventory and extractions, check them against each other, write the manifest and seal its receipt."""
     params_file = project.params_file("benchmarks", benchmark)
     params = load(Benchmark, params_file)
-    shards = [f"{number:02d}" for number in range(params.shards)]
+    shards = _shards(project, params)
     inputs = linked_inputs(project, project.inventory_receipt(benchmark), [project.inventory(benchmark)])
     for shard in shards:
         inputs += linked_inputs(
             project, project.extract_receipt(benchmark, shard), [project.extracted(benchmark, shard)]
         )
+    if params.published is not None:
+        inputs += linked_inputs(project, project.annotate_receipt(benchmark), [project.annotated_classes(benchmark)])
 
-    inventory = read_table(project.inventory(benchmark), INVENTORY)
-    extracted: dict[str, Row] = {}
-    for shard in shards:
-        extracted |= _shard_rows(project, benchmark, shard, inventory)
-    _check_shards(project, params, inventory)
-    usable = [row for row in inventory if not extracted[row["id"]]["reason"]]
-    excluded = [row | extracted[row["id"]] for row in inventory if extracted[row["id"]]["reason"]]
-    classes = _classes(project, benchmark, inventory, usable)
-    _check_pairs(project.relative(params_file), params, classes)
+    inventory = read_columns(project.inventory(benchmark), INVENTORY, only=_USED)
+    extracted = pa.concat_tables([_shard_rows(project, benchmark, shard, inventory) for shard in shards])
+    placed = place(inventory, extracted, stored_fps=params.extract.fps)
+    classes = read_classes(project, params, inventory, placed.usable)
+    _check_pairs(project.relative(params_file), params, classes.names)
 
-    _write_lists(project.manifest(benchmark), usable, extracted, classes)
-    info = _info(params, classes, usable, excluded)
+    _write_lists(project.manifest(benchmark), inventory, placed, classes)
+    info = _info(params, classes, inventory, placed)
     text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
     write_atomically(project.manifest_info(benchmark), text.encode("utf-8"))
     return seal(
@@ -56,15 +66,16 @@ def run(project: Project, benchmark: str) -> Receipt:
         StageResult(
             stage=f"manifest@{benchmark}",
             command=["gsf", "manifest", benchmark],
-            params=params_used(project, params_file, ["shards", "labels"]),
+            params=params_used(project, params_file, ["shards", "extract", "labels"]),
             inputs=inputs,
             outputs=[project.manifest(benchmark), project.manifest_info(benchmark)],
             entry=ENTRY,
             facts={
-                "classes": len(classes),
-                "videos": len(usable),
-                "excluded": len(excluded),
-                "frames": sum(int(extracted[row["id"]]["frames"]) for row in usable),
+                "classes": len(classes.names),
+                "videos": info["videos"],
+                "excluded": info["excluded_count"],
+                "shortened": info["shortened_count"],
+                "frames": int(placed.frames.sum()),
                 **info["counts"],
             },
         ),
@@ -72,66 +83,66 @@ def run(project: Project, benchmark: str) -> Receipt:
     )
 
 
-def _shard_rows(project: Project, benchmark: str, shard: str, inventory: Sequence[Row]) -> dict[str, Row]:
-    """The rows of one shard's extraction by id, checked against the inventory and the extraction's receipt."""
+def _shards(project: Project, params: Benchmark) -> list[str]:
+    """Names of the shards that the inventory planned: those whose plans' receipts its own receipt lists."""
+    listed = read_receipt(project.inventory_receipt(params.name)).outputs
+    plans = [Path(name).name for name in listed if name.endswith(".receipt.json")]
+    shards = sorted(name.removesuffix(".receipt.json") for name in plans)
+    if tuple(name for name in shards if name.isdecimal()) != hashed_names(params.shards):
+        raise DataError(
+            f"{project.inventory(params.name)}: has the shards {', '.join(shards)}, must have"
+            f" {params.shards} as its parameters say; run `gsf inventory {params.name}`"
+        )
+    return shards
+
+
+def _shard_rows(project: Project, benchmark: str, shard: str, inventory: pa.Table) -> pa.Table:
+    """One shard's extraction as `id, frames, reason`, checked against the inventory and the extraction's receipt."""
     path = project.extracted(benchmark, shard)
-    rows = read_table(path, EXTRACTED)
-    found = {row["id"]: row for row in rows}
-    planned = {row["id"] for row in inventory if row["shard"] == shard}
+    rows = read_columns(path, EXTRACTED, only=["id", "frames", "reason"])
+    found = rows["id"].to_pylist()
+    planned = _planned(inventory, shard)
     again = f"run `gsf extract {benchmark} {shard}` again"
-    for what, names in (("lacks", planned - found.keys()), ("has the unplanned", found.keys() - planned)):
+    have, need = set(found), {video.id for video in planned}
+    for what, names in (("lacks", need - have), ("has the unplanned", have - need)):
         if names:
             raise DataError(
                 f"{path}: {what} {len(names)} videos, such as {min(names)}; must hold what was planned; {again}"
             )
-    if len(found) != len(rows):
+    if len(have) != len(found):
         raise DataError(f"{path}: names a video twice; {again}")
-    usable = [row for row in rows if not row["reason"]]
-    empty = [row["id"] for row in usable if not row["frames"].isdecimal() or int(row["frames"]) < 1]
-    if empty:
-        raise DataError(
-            f"{path}: {empty[0]} has {found[empty[0]]['frames']!r} frames and no reason, must be 1 or more; {again}"
-        )
+    receipt = read_receipt(project.extract_receipt(benchmark, shard))
+    plan = project.relative(project.shard_plan(benchmark, shard))
+    if sha256_bytes(plan_bytes(planned)) not in {item.sha256 for item in receipt.inputs if item.path == plan}:
+        raise DataError(f"{path}: was extracted from another {plan} than the inventory's rows make; {again}")
+    usable = rows.filter(pc.equal(rows["reason"], ""))
+    empty = usable.filter(pc.invert(pc.match_substring_regex(usable["frames"], "^[0-9]*[1-9][0-9]*$")))
+    if len(empty):
+        name, frames = empty["id"][0].as_py(), empty["frames"][0].as_py()
+        raise DataError(f"{path}: {name} has {frames!r} frames and no reason, must be 1 or more; {again}")
+    frames = pc.if_else(pc.equal(rows["reason"], ""), rows["frames"], "0").cast(pa.int64())
     counted = {
         "videos": len(usable),
-        "frames": sum(int(row["frames"]) for row in usable),
+        "frames": pc.sum(frames).as_py() or 0,
         "excluded": len(rows) - len(usable),
     }
-    facts = read_receipt(project.extract_receipt(benchmark, shard)).facts
-    wrong = [key for key, value in counted.items() if facts.get(key) != value]
+    wrong = [key for key, value in counted.items() if receipt.facts.get(key) != value]
     if wrong:
         key = wrong[0]
-        raise DataError(f"{path}: {key} is {counted[key]}, its receipt says {facts.get(key)}; {again}")
-    return found
+        raise DataError(f"{path}: {key} is {counted[key]}, its receipt says {receipt.facts.get(key)}; {again}")
+    return rows.set_column(rows.column_names.index("frames"), "frames", frames)
 
 
-def _check_shards(project: Project, params: Benchmark, inventory: Sequence[Row]) -> None:
-    for row in inventory:
-        if row["shard"] != shard_of(row["id"], params.shards):
-            raise DataError(
-                f"{project.inventory(params.name)}: {row['id']} is planned for shard {row['shard']}, must be"
-                f" {shard_of(row['id'], params.shards)} with {params.shards} shards; run `gsf inventory {params.name}`"
-            )
-
-
-def _classes(project: Project, benchmark: str, inventory: Sequence[Row], usable: Sequence[Row]) -> list[str]:
-    """Class names, sorted; DataError where one has nothing to train on."""
-    classes = sorted({row["label"] for row in inventory})
-    annotated = Counter(row["label"] for row in inventory if row["split"] == "train")
-    trained = Counter(row["label"] for row in usable if row["split"] == "train")
-    lacking = [label for label in classes if not trained[label]]
-    if lacking:
-        lines = "".join(
-            f"\n  {label}: {annotated[label]} annotated for training, {annotated[label]} unreadable"
-            if annotated[label]
-            else f"\n  {label}: only in val or test"
-            for label in lacking
-        )
-        raise DataError(
-            f"{project.manifest(benchmark)}: {len(lacking)} of {len(classes)} classes have no training video,"
-            f" must have at least one; add videos or remove the class from the annotations:{lines}"
-        )
-    return classes
+def _planned(inventory: pa.Table, shard: str) -> list[PlannedVideo]:
+    """What the plan of a shard must hold: each video of its rows once. Missing videos are in no plan."""
+    here = inventory.filter(pc.and_(pc.equal(inventory["shard"], shard), pc.not_equal(inventory["sha256"], "")))
+    columns = [here[name].to_pylist() for name in ("path", "bytes", "sha256", "frames", "problem")]
+    return list(
+        {
+            path: PlannedVideo(path, path, int(size), sha256, int(frames) if frames else None, problem if sha256 else "")
+            for path, size, sha256, frames, problem in zip(*columns, strict=True)
+        }.values()
+    )
 
 
 def _check_pairs(where: str, params: Benchmark, classes: Sequence[str]) -> None:
@@ -144,31 +155,49 @@ def _check_pairs(where: str, params: Benchmark, classes: Sequence[str]) -> None:
                     )
 
 
-def _write_lists(path: Path, usable: Sequence[Row], extracted: Mapping[str, Row], classes: Sequence[str]) -> None:
-    index = {name: position for position, name in enumerate(classes)}
-    order = {name: position for position, name in enumerate(SPLITS)}
-    rows = sorted(usable, key=lambda row: (order[row["split"]], row["id"].encode("utf-8")))  # type: ignore[index]
-    write_table(
-        path,
-        MANIFEST,
-        [
-            (row["id"], row["split"], row["label"], index[row["label"]], row["shard"], extracted[row["id"]]["frames"])
-            for row in rows
-        ],
-    )
+def _write_lists(path: Path, inventory: pa.Table, placed: Placed, classes: Classes) -> None:
+    """The usable rows by split; within one they keep the inventory's order, that of the ids' UTF-8 bytes."""
+    split = np.asarray(pc.index_in(inventory["split"], value_set=pa.array(SPLITS)))
+    usable = np.flatnonzero(placed.usable)
+    order = usable[np.argsort(split[usable], kind="stable")]
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for begin in range(0, len(order), _AT_ONCE):
+            at = order[begin : begin + _AT_ONCE]
+            part = inventory.take(pa.array(at))
+            text = {name: part[name].to_pylist() for name in ("id", "split", "label", "shard", "path")}
+            yield from zip(
+                text["id"], text["split"], text["label"], classes.indices[at].tolist(), text["shard"], text["path"],
+                placed.start[at].tolist(), placed.frames[at].tolist(), strict=True,
+            )  # fmt: skip
+
+    write_table(path, MANIFEST, rows())
 
 
-def _info(params: Benchmark, classes: Sequence[str], usable: Sequence[Row], excluded: Sequence[Row]) -> dict[str, Any]:
+def _info(params: Benchmark, classes: Classes, inventory: pa.Table, placed: Placed) -> dict[str, Any]:
     """What manifest.json holds; DVC shows its numbers as metrics."""
-    counts = Counter(row["split"] for row in usable)
+    counts = Counter(inventory["split"].filter(pa.array(placed.usable)).to_pylist())
+    excluded = [
+        {**{key: inventory[key][row].as_py() for key in ("id", "split", "label")}, "reason": reason}
+        for row, reason in placed.reasons.items()
+    ]
+    lost = Counter(row["split"] for row in excluded)
     return {
         "benchmark": params.name,
-        "classes": list(classes),
+        "class_order": classes.order,
+        "classes": list(classes.names),
+        **({"class_parts": classes.parts} if classes.parts else {}),
+        "untrained": list(classes.untrained),
         "flip": params.labels.flip,
         "flip_pairs": params.labels.flip_pairs,
         "reversal_pairs": params.labels.reversal_pairs,
         "counts": {split: counts[split] for split in SPLITS},
-        "videos": len(usable),
+        "videos": sum(counts.values()),
+        "shortened_count": len(placed.shortened),
+        "shortened": [
+            {"id": item.id, "frames": item.frames, "annotated": item.annotated} for item in placed.shortened
+        ],
         "excluded_count": len(excluded),
-        "excluded": [{key: row[key] for key in ("id", "split", "label", "reason")} for row in excluded],
+        "excluded_counts": {split: lost[split] for split in SPLITS},
+        "excluded": excluded,
     }

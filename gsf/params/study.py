@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 
 from gsf.params.base import Strict
 
+# What a benchmark without additions depends on in their place: DVC knows no dependency of some entries of a loop only.
+NO_ADDITIONS = "params/benchmarks/none.additions.csv"
+
 
 def is_trained(run: str) -> bool:
     """Whether a run is a training, by its name: an experiment and its seed. An imported network has no seed."""
@@ -54,6 +57,7 @@ class Study(Strict):
 
 class PlannedBenchmark(Strict):
     annotations: str  # a file, or the folder that stage annotate writes, receipt included
+    additions: str = NO_ADDITIONS  # the file of videos added later; one without any where the benchmark has none
     origin: str  # what tells that its videos changed: the receipt of the stage that rendered them, or their listing
 
 

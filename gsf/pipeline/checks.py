@@ -11,6 +11,7 @@ from gsf.errors import ProvenanceError
 from gsf.pipeline.code_deps import expand
 from gsf.pipeline.graph import Graph, Stage
 from gsf.project import Project
+from gsf.provenance.chain import stage_of_path
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.params_used import portable
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
@@ -110,6 +111,8 @@ class Checker:
 
     def _receipt_behind(self, name: str) -> str | None:
         """The receipt of the stage that writes a file, itself or in a folder."""
+        if stage_of_path(name).startswith("plan@"):  # the inventory seals each plan apart
+            return str(PurePosixPath(name).with_suffix(".receipt.json"))
         parts = name.split("/")
         for end in range(len(parts), 0, -1):
             stage = self._graph.writer.get("/".join(parts[:end]))

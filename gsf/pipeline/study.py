@@ -17,6 +17,7 @@ from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.params.recipe import Recipe
 from gsf.params.study import (
+    NO_ADDITIONS,
     Plan,
     PlannedBenchmark,
     PlannedEvaluation,
@@ -29,6 +30,7 @@ from gsf.params.study import (
 )
 from gsf.project import NAME_RULE, Project, check_name
 from gsf.provenance.hashing import write_atomically
+from gsf.store.plan import Sharding
 
 # What the name of an experiment must contain, by the temporal module of its model.
 TEMPORAL_NAMES = {"none": "tsn", "tsm": "tsm", "gsm": "gsm", "gsf": "gsf"}
@@ -57,9 +59,9 @@ def resolve(project: Project, study_name: str) -> Plan:
     _check_experiments(where, study, models, imports, protocols)
 
     shards = [
-        PlannedShard(benchmark=name, shard=f"{number:02d}")
+        PlannedShard(benchmark=name, shard=shard)
         for name, item in benchmarks.items()
-        for number in range(item.shards)
+        for shard in Sharding.of(project, item).names
     ]
     trainings, planned_imports = _runs(study)
     runs: list[PlannedRun] = [*trainings, *planned_imports]
@@ -72,6 +74,7 @@ def resolve(project: Project, study_name: str) -> Plan:
         benchmarks={
             name: PlannedBenchmark(
                 annotations=_annotations(project, name, item),
+                additions=item.additions or NO_ADDITIONS,
                 origin=project.relative(project.listing(name) if item.render is None else project.render_receipt(name)),
             )
             for name, item in benchmarks.items()

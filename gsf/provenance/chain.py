@@ -22,6 +22,7 @@ REPORT_RECEIPT = "report.receipt.json"
 _WORK_RECEIPTS = (
     "data/*/*.receipt.json",
     "data/*/annotated/*.receipt.json",
+    "data/*/plan/*.receipt.json",
     "data/*/extracted/*.receipt.json",
     "runs/*/train/*/receipt.json",
     "runs/*/evaluate/*/*/receipt.json",
@@ -208,7 +209,8 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
             case "annotate":
                 return project.annotate_receipt(positional[0])
             case "inventory":
-                return project.inventory_receipt(positional[0])
+                benchmark, shard = positional[0], plan_shard(receipt)
+                return project.plan_receipt(benchmark, shard) if shard else project.inventory_receipt(benchmark)
             case "extract":
                 return project.extract_receipt(positional[0], positional[1])
             case "manifest":
@@ -224,6 +226,15 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
     return None
 
 
+def plan_shard(receipt: Receipt) -> str | None:
+    """The shard whose plan a receipt is of; None for any other receipt.
+
+    The inventory writes a receipt for each plan besides its own, so that an extraction depends on its plan alone.
+    """
+    group, _, key = receipt.stage.partition("@")
+    return key.rpartition("-")[2] if group == "plan" else None
+
+
 def stage_of_path(path: str) -> str:
     """The stage that writes `path`, by the layout of the project; the path itself where no stage does."""
     parts = Path(path).parts
@@ -232,8 +243,10 @@ def stage_of_path(path: str) -> str:
             return f"render@{benchmark}"
         case ("data", benchmark, "annotated", _):
             return f"annotate@{benchmark}"
-        case ("data", benchmark, "inventory.csv" | "plan", *_):
+        case ("data", benchmark, "inventory.csv"):
             return f"inventory@{benchmark}"
+        case ("data", benchmark, "plan", name):
+            return f"plan@{benchmark}-{name.split('.')[0]}"
         case ("data", benchmark, "shards" | "extracted", name):
             return f"extract@{benchmark}-{name.split('.')[0]}"
         case ("data", benchmark, "manifest.csv" | "manifest.json"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from gsf.errors import GsfError
 from gsf.params.base import read_yaml
 from gsf.project import Project
-from gsf.provenance.chain import Command, known_studies, work_receipt_path
+from gsf.provenance.chain import Command, known_studies, plan_shard, work_receipt_path
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -35,6 +35,8 @@ def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict
         place = work_receipt_path(project, receipt)
         if place is not None and not project.relative(place).startswith("results/"):
             wanted.append((receipt, project.relative(place), receipt.digest))
+    # the receipt of a plan is its own and an output of the inventory as well
+    wanted = list({(path, promised): (receipt, path, promised) for receipt, path, promised in wanted}.values())
     found = _hash_all([project.root / path for _, path, _ in wanted], title="artefacts")
     for (receipt, path, promised), digest in zip(wanted, found, strict=True):
         if digest is None:
@@ -100,7 +102,7 @@ def check_videos(
     """The videos of every inventory have the sizes and sha256 that it lists."""
     for receipt in receipts:
         command = Command.of(receipt)
-        if command.verb != "inventory" or len(command.positional) != 1:
+        if command.verb != "inventory" or len(command.positional) != 1 or plan_shard(receipt):
             continue
         benchmark = command.positional[0]
         rows = inventory_rows(project, receipt, study=study)
@@ -112,6 +114,8 @@ def check_videos(
                 what = f"{len(rows)} videos; their folder is not here"
                 yield Finding("absent", f"videos of {benchmark}", what, _videos_remedy(benchmark))
             continue
+        # segments share their video, and a missing one has no sha256
+        rows = list({row["path"]: row for row in rows if row["sha256"]}.values())
         found = _hash_all([folder / row["path"] for row in rows], title=f"videos of {benchmark}")
         for row, digest in zip(rows, found, strict=True):
             name = project_name(project, folder / row["path"])

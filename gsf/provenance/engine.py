@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT
+from gsf.provenance.chain import REPORT_RECEIPT, stage_of_path
 from gsf.provenance.findings import Finding
 from gsf.provenance.git import changed_files
 from gsf.provenance.hashing import canonical_json
@@ -38,7 +38,7 @@ def check_lock(project: Project, study: str, receipts: Sequence[Receipt], missin
 
 
 def _receipts_in_lock(project: Project) -> dict[str, tuple[str, str]]:
-    """Path and md5 of each stage's receipt."""
+    """Path and md5 of each stage's receipt; those of plans are dependencies of their extractions."""
     text = (project.root / "dvc.lock").read_bytes()
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: dict[str, tuple[str, str]] = {}
@@ -46,6 +46,9 @@ def _receipts_in_lock(project: Project) -> dict[str, tuple[str, str]]:
         for out in stage.get("outs", []):
             if str(out["path"]).endswith("receipt.json"):
                 found[str(name)] = (str(out["path"]), str(out["md5"]))
+        for dep in stage.get("deps", []):
+            if stage_of_path(str(dep["path"])).startswith("plan@") and str(dep["path"]).endswith("receipt.json"):
+                found[stage_of_path(str(dep["path"]))] = (str(dep["path"]), str(dep["md5"]))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ def canonical_json(value: Any) -> bytes:
 def sha256_bytes(data: bytes) -> str:
     """Hexadecimal sha256 of bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def pairs_digest(pairs: Iterable[tuple[str, str]]) -> str:
+    """sha256 of `canonical_json` of a list of pairs of strings, made without holding the list."""
+    digest, separator = hashlib.sha256(b"["), b""
+    for pair in pairs:
+        digest.update(separator + canonical_json(pair)[:-1])
+        separator = b","
+    digest.update(b"]\n")
+    return digest.hexdigest()
 
 
 def sha256_file(path: Path) -> str:

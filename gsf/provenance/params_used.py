@@ -40,4 +40,4 @@ def _portable(key: str, value: Any) -> Any:
     return value
 
 
-_OPTIONAL = frozenset({"on_unreadable", "render"})
+_OPTIONAL = frozenset({"on_missing", "on_unreadable", "render"})

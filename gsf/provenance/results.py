@@ -13,7 +13,7 @@ from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
 from gsf.provenance.findings import Finding
-from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
+from gsf.provenance.hashing import pairs_digest, sha256_file
 from gsf.provenance.receipt import Receipt
 
 _KEYS = {
@@ -166,7 +166,7 @@ def read_videos(data: bytes) -> list[dict[str, str]]:
 
 def videos_digest(rows: Sequence[dict[str, str]]) -> str:
     """One sha256 for all videos: that of [[id, sha256], ...] in canonical JSON, as the inventory's receipt has it."""
-    return sha256_bytes(canonical_json([[row["id"], row["sha256"]] for row in rows]))
+    return pairs_digest((row["id"], row["sha256"]) for row in rows)
 
 
 def check_report(project: Project, study: str, report: Receipt) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ def resolve(project: Project, chain: Chain, target: str) -> tuple[Kind, Cell | N
     if writers := chain.writers(name):
         return "file", None, [_writer_of(project, name, writers)]
     if stages := chain.stage(target):
-        return "stage", None, _newest(chain, stages)
+        return "stage", None, newest(chain, stages)
     if _DIGEST.fullmatch(target) and chain.matching(target):
         return "receipt", None, [chain.get(target)]
     if _RUN_ID.fullmatch(target):
@@ -45,8 +45,20 @@ def resolve(project: Project, chain: Chain, target: str) -> tuple[Kind, Cell | N
     if _DIGEST.fullmatch(target):
         chain.get(target)  # raises, and says why
     if inventories := [item for item in chain.receipts.values() if _holds(project, item, video_id(project, target))]:
-        return "video", None, _newest(chain, inventories)
+        return "video", None, _with_plans(project, chain, newest(chain, inventories), video_id(project, target))
     raise _unknown(target, cells, chain)
+
+
+def _with_plans(project: Project, chain: Chain, inventories: list[Receipt], video: str) -> list[Receipt]:
+    """The inventories that hold a video, and the plans of its shard, on which extractions rest."""
+    found = list(inventories)
+    for receipt in inventories:
+        shards = {row["shard"] for row in video_rows(project, receipt, video) or ()}
+        for path, digest in receipt.outputs.items():
+            name = Path(path).name
+            if name.endswith(".receipt.json") and name.removesuffix(".receipt.json") in shards:
+                found += chain.matching(digest)
+    return found
 
 
 def all_cells(project: Project) -> list[Cell]:
@@ -101,7 +113,7 @@ def _writer_of(project: Project, name: str, writers: list[Receipt]) -> Receipt:
     return writers[0]
 
 
-def _newest(chain: Chain, receipts: list[Receipt]) -> list[Receipt]:
+def newest(chain: Chain, receipts: list[Receipt]) -> list[Receipt]:
     """Of receipts of one stage those in the work tree; all where there are none."""
     here = [item for item in receipts if any(not path.startswith("results/") for path in chain.paths[item.digest])]
     return here or receipts

@@ -8,11 +8,11 @@ from typing import Any
 
 from gsf.errors import ProvenanceError
 from gsf.project import Project
-from gsf.provenance.chain import Chain, Command, code_digest, whole_chain
+from gsf.provenance.chain import Chain, Command, code_digest, plan_shard, whole_chain
 from gsf.provenance.deep import project_name, videos_folder
 from gsf.provenance.receipt import Receipt, hash_cache
 from gsf.provenance.results import Cell
-from gsf.provenance.target import Kind, all_cells, resolve, video_id, video_rows
+from gsf.provenance.target import Kind, all_cells, newest, resolve, video_id, video_rows
 from gsf.provenance.weights import weights_of
 
 
@@ -120,7 +120,7 @@ def trace(project: Project, target: str, *, video: str | None = None, all_videos
     """
     chain = whole_chain(project)
     kind, cell, starts = resolve(project, chain, target)
-    steps = chain.closure(starts)
+    steps = chain.closure([*_inventories_behind(chain, starts), *starts])
     if kind == "video":
         video = video_id(project, target)
     if video is not None:
@@ -142,14 +142,36 @@ def trace(project: Project, target: str, *, video: str | None = None, all_videos
     )
 
 
+def _inventories_behind(chain: Chain, starts: list[Receipt]) -> list[Receipt]:
+    """The inventories that sealed the plans behind a target: the way from a shard to its videos."""
+    closure = chain.closure(starts)
+    found: dict[str, Receipt] = {receipt.stage: receipt for receipt in closure if "videos_digest" in receipt.facts}
+    for plan in closure:
+        if plan_shard(plan):
+            stage = f"inventory@{Command.of(plan).positional[0]}"
+            makers = [item for item in chain.stage(stage) if plan.digest in item.outputs.values()]
+            if makers:
+                found.setdefault(stage, newest(chain, makers)[0])
+    return list(found.values())
+
+
 def _only(project: Project, steps: list[Receipt], video: str) -> list[Receipt]:
-    """The steps without the extractions of other shards than that of one video."""
+    """The steps without the plans and extractions of other shards than that of one video."""
     wanted = set()
     for receipt in steps:
         if "videos_digest" in receipt.facts:
             for row in video_rows(project, receipt, video) or ():
                 wanted.add((Command.of(receipt).positional[0], row["shard"]))
-    return [item for item in steps if Command.of(item).verb != "extract" or Command.of(item).positional in wanted]
+    shards = {item.digest: _shard(item) for item in steps}
+    return [item for item in steps if shards[item.digest] is None or shards[item.digest] in wanted]
+
+
+def _shard(receipt: Receipt) -> tuple[str, str] | None:
+    """Benchmark and shard of a plan or an extraction; None for any other stage."""
+    command, shard = Command.of(receipt), plan_shard(receipt)
+    if shard is not None:
+        return command.positional[0], shard
+    return (command.positional[0], command.positional[1]) if command.verb == "extract" else None
 
 
 def _above(project: Project, chain: Chain, starts: list[Receipt], video: str | None) -> list[str]:

@@ -44,7 +44,7 @@ def _groups(steps: Sequence[Step]) -> list[list[Step]]:
     groups: list[list[Step]] = []
     for step in steps:
         alike = groups[-1][0] if groups else None
-        if alike and _kind(step) == "extract" == _kind(alike) and _ran(step) == _ran(alike):
+        if alike and _kind(step) == _kind(alike) in ("plan", "extract") and _ran(step) == _ran(alike):
             groups[-1].append(step)
         else:
             groups.append([step])

@@ -29,7 +29,7 @@ from gsf.provenance.hashing import HashCache, canonical_json, sha256_file, write
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Receipt, StageResult, hash_cache, linked_inputs, seal
 from gsf.store.decode import decode, packages, programs, recipe
-from gsf.store.plan import PlannedVideo, read_plan
+from gsf.store.plan import PlannedVideo, is_planned, read_plan
 from gsf.store.reader import ShardReader
 from gsf.store.spool import Spool
 from gsf.store.writer import StoredVideo, write_shard
@@ -57,7 +57,7 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
     params = load(Benchmark, params_file)
     _check_planned(params, shard)
     plan_path = project.shard_plan(benchmark, shard)
-    inputs = linked_inputs(project, project.inventory_receipt(benchmark), [plan_path])
+    inputs = linked_inputs(project, project.plan_receipt(benchmark, shard), [plan_path])
     job = _Job(
         benchmark=params,
         shard=shard,
@@ -96,7 +96,7 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
 
 
 def _check_planned(params: Benchmark, shard: str) -> None:
-    if shard not in {f"{number:02d}" for number in range(params.shards)}:
+    if not is_planned(params, shard):
         raise ParamsError(
             f"params/benchmarks/{params.name}.yaml: shards is {params.shards}, so that a shard is one of"
             f" 00 .. {params.shards - 1:02d}, not {shard!r}"

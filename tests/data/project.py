@@ -99,7 +99,7 @@ def pretend_table(project: Project, shard: str, rows: Sequence[Sequence[object]]
             stage=f"extract@toy-{shard}",
             command=["gsf", "extract", "toy", shard],
             params={},
-            inputs=linked_inputs(project, project.inventory_receipt("toy"), [project.shard_plan("toy", shard)]),
+            inputs=linked_inputs(project, project.plan_receipt("toy", shard), [project.shard_plan("toy", shard)]),
             outputs=[table],
             entry="gsf.store.plan",
             facts={

@@ -11,7 +11,7 @@ from gsf.data.columns import INVENTORY
 from gsf.errors import DataError, ProvenanceError, VideoError
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
-from gsf.provenance.receipt import Receipt, StageResult, root_input, seal
+from gsf.provenance.receipt import Receipt, StageResult, read_receipt, root_input, seal
 from gsf.store.plan import read_plan, shard_of
 from gsf.tables import read_table, write_table
 from tests.data.project import ROWS, SHARDS, make_video, toy, write_benchmark
@@ -68,10 +68,14 @@ def test_plans_hold_every_video_once_and_there_is_one_for_each_shard(project: Pr
     stale.write_text("from a time with more shards")
     receipt = _run(project)
     shards = [f"{number:02d}" for number in range(SHARDS)]
-    assert sorted(path.stem for path in stale.parent.iterdir()) == shards
+    assert sorted(path.stem for path in stale.parent.glob("*.csv")) == shards
     planned = {video.id: shard for shard in shards for video in read_plan(project.shard_plan("toy", shard))}
     assert planned == {name: shard_of(name, SHARDS) for name, *_ in ROWS}
-    assert {f"data/toy/plan/{shard}.csv" for shard in shards} < receipt.outputs.keys()
+    assert {f"data/toy/plan/{shard}.receipt.json" for shard in shards} < receipt.outputs.keys()
+    for shard in shards:
+        own = read_receipt(project.plan_receipt("toy", shard))
+        assert own.stage == f"plan@toy-{shard}"
+        assert own.outputs == {f"data/toy/plan/{shard}.csv": sha256_file(project.shard_plan("toy", shard))}
 
 
 def test_adding_a_video_changes_its_shard_alone_and_reads_it_alone(project: Project, read_files: list[str]) -> None:
@@ -84,7 +88,8 @@ def test_adding_a_video_changes_its_shard_alone_and_reads_it_alone(project: Proj
     assert read_files == ["new.mp4"]
     after = {path.name: path.read_bytes() for path in project.shard_plan("toy", "00").parent.iterdir()}
     changed = [name for name in after if after[name] != before[name]]
-    assert changed == [f"{shard_of('left/new.mp4', SHARDS)}.csv"]
+    shard = shard_of("left/new.mp4", SHARDS)
+    assert sorted(changed) == [f"{shard}.csv", f"{shard}.receipt.json"]
 
 
 def test_a_video_is_read_again_when_its_time_or_size_changed(project: Project, read_files: list[str]) -> None:

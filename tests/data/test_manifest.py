@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gsf.data import inventory, listing, manifest
+from gsf.data.columns import MANIFEST
 from gsf.data.lists import read_manifest
 from gsf.errors import DataError, ParamsError, ProvenanceError
 from gsf.project import Project
@@ -30,7 +31,8 @@ def test_lists_are_ordered_by_split_and_id_with_sorted_classes(project: Project)
     write_benchmark(project, labels="{flip: swap, flip_pairs: [[left, right]], reversal_pairs: [[right, left]]}")
     _prepare(project)
     receipt = manifest.run(project, "toy")
-    rows = read_table(project.manifest("toy"), ("id", "split", "label", "class_index", "shard", "frames"))
+    rows = read_table(project.manifest("toy"), MANIFEST)
+    assert {(row["video"] == row["id"], row["start"]) for row in rows} == {(True, "0")}
     assert [(row["id"], row["split"], row["class_index"], row["frames"]) for row in rows] == [
         ("left/a.mp4", "train", "0", "3"),
         ("right/-c.mp4", "train", "1", "3"),
@@ -40,21 +42,27 @@ def test_lists_are_ordered_by_split_and_id_with_sorted_classes(project: Project)
     info = json.loads(project.manifest_info("toy").read_text())
     assert info == {
         "benchmark": "toy",
+        "class_order": "sorted by name",
         "classes": ["left", "right"],
+        "untrained": [],
         "flip": "swap",
         "flip_pairs": [["left", "right"]],
         "reversal_pairs": [["right", "left"]],
         "counts": {"train": 2, "val": 1, "test": 1},
         "videos": 4,
+        "shortened_count": 0,
+        "shortened": [],
         "excluded_count": 0,
+        "excluded_counts": {"train": 0, "val": 0, "test": 0},
         "excluded": [],
     }
     assert receipt.stage == "manifest@toy"
-    assert receipt.facts == {"classes": 2, "videos": 4, "excluded": 0, "frames": 12, "train": 2, "val": 1, "test": 1}
+    counts = {"classes": 2, "videos": 4, "excluded": 0, "shortened": 0, "frames": 12, "train": 2, "val": 1, "test": 1}
+    assert receipt.facts == counts
     tables = {item.path: item.receipt for item in receipt.inputs}
     assert tables.keys() == {"data/toy/inventory.csv", *(f"data/toy/extracted/{n:02d}.csv" for n in range(SHARDS))}
     assert None not in tables.values()
-    assert set(receipt.content["params"]["params/benchmarks/toy.yaml"]) == {"shards", "labels"}
+    assert set(receipt.content["params"]["params/benchmarks/toy.yaml"]) == {"shards", "extract", "labels"}
 
 
 def test_what_was_written_is_read_back_as_columns(project: Project) -> None:
@@ -62,11 +70,11 @@ def test_what_was_written_is_read_back_as_columns(project: Project) -> None:
     manifest.run(project, "toy")
     found = read_manifest(project, "toy")
     assert len(found) == 4
-    assert found.ids == ("left/a.mp4", "right/-c.mp4", "left/b.mp4", "right/d.mp4")
-    assert found.splits == ("train", "train", "val", "test")
-    assert found.class_indices == (0, 1, 0, 1)
-    assert found.frames == (3, 3, 3, 3)
-    assert found.shards == tuple(shard_of(name, SHARDS) for name in found.ids)
+    assert tuple(found.ids) == ("left/a.mp4", "right/-c.mp4", "left/b.mp4", "right/d.mp4")
+    assert tuple(found.splits) == ("train", "train", "val", "test")
+    assert tuple(found.class_indices) == (0, 1, 0, 1)
+    assert tuple(found.frames) == (3, 3, 3, 3)
+    assert tuple(found.shards) == tuple(shard_of(name, SHARDS) for name in found.ids)
     assert (found.classes, found.flip, found.flip_pairs, found.excluded) == (("left", "right"), "free", (), ())
 
 

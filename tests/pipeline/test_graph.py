@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gsf.errors import ParamsError, PipelineError
+from gsf.params.study import NO_ADDITIONS
 from gsf.pipeline import dvc_repo, graph, study
 from gsf.project import Project
 from tests.pipeline.tiny import BENCHMARK, IMPORTED, PUBLISHED, ROOT, ToyClone
@@ -109,7 +110,7 @@ def test_a_folder_of_outputs_stands_for_them_and_a_file_in_an_output_for_that(cl
     assert "data/mini/plan" in resolved.inputs(resolved.by_name["extract@mini-00"])
     inputs = resolved.inputs(resolved.by_name["train@tiny-tsn-s0"])
     assert {"data/mini/shards/00.lmdb", "data/mini/shards/01.lmdb"} <= set(inputs)
-    assert resolved.sources(resolved.by_name["inventory@own"]) == ["labels.csv"]
+    assert resolved.sources(resolved.by_name["inventory@own"]) == ["labels.csv", NO_ADDITIONS]
 
 
 def test_jobs_never_call_dvc(clone: ToyClone) -> None:

@@ -22,6 +22,7 @@ name: {name}
 videos: {videos}
 annotations: data/{name}/annotations.csv
 shards: 2
+on_missing: stop
 on_unreadable: stop
 {render}extract: {{short_side: 32, jpeg_quality: 5, max_seconds: 60, max_frames: 200, max_pixels: 100000}}
 labels:

@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
             seed = [name] if out.path.endswith("/plan") else [name, facts]
             size = 1_200_000 if path.suffix in (".lmdb", ".safetensors") else 1
             write_atomically(path, sha256_bytes(canonical_json(seed)).encode() * (size // 64 + 1))
-            outputs.append(path)
+            outputs.append(_sealed_plan(project, stage, path) if out.path.endswith("/plan") else path)
     content = {
         "format": 1,
         "stage": stage.name,
@@ -105,8 +105,22 @@ def _files(project: Project, resolved: graph.Graph, out: graph.Out) -> list[Path
     return [folder / "a.txt", folder / "b.txt"]
 
 
+def _sealed_plan(project: Project, stage: graph.Stage, plan: Path) -> Path:
+    """The receipt that the inventory writes beside one plan, which tells of that plan alone."""
+    content = {
+        "format": 1, "stage": f"plan@{stage.key}-{plan.stem}", "command": stage.cmd, "params": {}, "inputs": [],
+        "outputs": {project.relative(plan): sha256_file(plan)}, "code": {}, "tools": {}, "environment": None,
+        "seed": None, "facts": {},
+    }  # fmt: skip
+    receipt = plan.with_suffix(".receipt.json")
+    write_atomically(receipt, canonical_json(content))
+    return receipt
+
+
 def _receipt_of(resolved: graph.Graph, name: str) -> str | None:
-    """The receipt of the stage that writes a file, itself or in a folder."""
+    """The receipt of the stage that writes a file, itself or in a folder; each plan has its own."""
+    if Path(name).parent.name == "plan":
+        return str(Path(name).with_suffix(".receipt.json"))
     for path in (Path(name), *Path(name).parents):
         stage = resolved.writer.get(path.as_posix())
         if stage is not None:

@@ -30,7 +30,7 @@ ARTEFACTS = {
 }
 for one, other in (("00", "01"), ("01", "00")):
     own = f"{DATA}/extracted/{one}.receipt.json"
-    ARTEFACTS[f"{DATA}/plan/{one}.csv"] = (f"{DATA}/plan/{other}.csv", f"{DATA}/inventory.receipt.json")
+    ARTEFACTS[f"{DATA}/plan/{one}.csv"] = (f"{DATA}/plan/{other}.csv", f"{DATA}/plan/{one}.receipt.json")
     ARTEFACTS[f"{DATA}/shards/{one}.lmdb"] = (f"{DATA}/shards/{other}.lmdb", own)
     ARTEFACTS[f"{DATA}/extracted/{one}.csv"] = (f"{DATA}/extracted/{other}.csv", own)
 for one, other in (("gsf-s0", "tsn-s0"), ("tsn-s0", "gsf-s0")):
@@ -45,6 +45,8 @@ for one, other in (("gsf-s0", "tsn-s0"), ("tsn-s0", "gsf-s0")):
 WORK_RECEIPTS = {
     f"{DATA}/render.receipt.json": f"{DATA}/inventory.receipt.json",
     f"{DATA}/inventory.receipt.json": f"{DATA}/manifest.receipt.json",
+    f"{DATA}/plan/00.receipt.json": f"{DATA}/plan/01.receipt.json",
+    f"{DATA}/plan/01.receipt.json": f"{DATA}/plan/00.receipt.json",
     f"{DATA}/extracted/00.receipt.json": f"{DATA}/extracted/01.receipt.json",
     f"{DATA}/extracted/01.receipt.json": f"{DATA}/extracted/00.receipt.json",
     f"{DATA}/manifest.receipt.json": f"{DATA}/inventory.receipt.json",
@@ -58,6 +60,8 @@ WORK_RECEIPTS = {
 STAGES = {
     "render@arrow": "inventory@arrow",
     "inventory@arrow": "manifest@arrow",
+    "plan@arrow-00": "plan@arrow-01",
+    "plan@arrow-01": "plan@arrow-00",
     "extract@arrow-00": "extract@arrow-01",
     "extract@arrow-01": "extract@arrow-00",
     "manifest@arrow": "inventory@arrow",

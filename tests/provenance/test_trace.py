@@ -18,7 +18,7 @@ from tests.provenance.finished import git, rewrite
 CELL = "arrow/gsf-s0/2x1x1/top1"
 WAY = [
     *("evaluate@demo-gsf-s0-2x1x1", "train@demo-gsf-s0", "manifest@arrow"),
-    *("extract@arrow-00", "extract@arrow-01", "inventory@arrow", "render@arrow"),
+    *("extract@arrow-00", "extract@arrow-01", "plan@arrow-00", "plan@arrow-01", "inventory@arrow", "render@arrow"),
 ]
 Copy = Callable[[], Project]
 
@@ -141,7 +141,9 @@ def test_video_names_its_row_and_what_rests_on_it(finished: Project, prefix: str
 def test_way_to_one_video_leaves_out_the_other_shards(finished: Project) -> None:
     row = trace(finished, CELL).roots[0].rows[0]
     other = {"00": "01", "01": "00"}[row.shard]
-    assert sorted(stages(finished, CELL, video=row.id)) == sorted(set(WAY) - {f"extract@arrow-{other}"})
+    assert sorted(stages(finished, CELL, video=row.id)) == sorted(
+        set(WAY) - {f"extract@arrow-{other}", f"plan@arrow-{other}"}
+    )
     with pytest.raises(ProvenanceError, match=r"video gone\.mp4: is in no inventory"):
         trace(finished, CELL, video="gone.mp4")
 

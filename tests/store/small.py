@@ -51,11 +51,11 @@ def plan(project: Project, videos: Path, *, problems: Mapping[str, str] | None =
     table = project.shard_plan("mini", "00")
     write_atomically(table, plan_bytes(rows))
     result = StageResult(
-        stage="inventory@mini",
+        stage="plan@mini-00",
         command=["gsf", "inventory", "mini"],
         params={},
         inputs=[],
         outputs=[table],
         entry="gsf.store.plan",
     )
-    seal(project, result, project.inventory_receipt("mini"))
+    seal(project, result, project.plan_receipt("mini", "00"))
