@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,53 @@ def test_a_missing_video_without_a_video_suffix_is_explained(tmp_path: Path) -> 
 
 def test_videos_that_no_row_names_are_unlabelled() -> None:
     assert unlabelled([Annotation("a.mp4", "x", "train")], {"c.mp4", "a.mp4", "b.mp4"}) == ["b.mp4", "c.mp4"]
+
+
+SEGMENTS = "id,path,label,split,start_frame,stop_frame,fps\n"
+
+
+def test_segments_of_one_video_have_ids_frames_and_their_rate(tmp_path: Path) -> None:
+    text = f"{SEGMENTS}a,v.mp4,x,train,0,9,60\nb,v.mp4,y,test,5,20,30000/1001\nc,w.mp4,x,val,,,\n"
+    first, second, whole = read_annotations(_file(tmp_path, text))
+    assert (first.id, first.path, first.start_frame, first.stop_frame, first.fps) == ("a", "v.mp4", 0, 9, 60)
+    assert second.fps == Fraction(30000, 1001)
+    assert (whole.id, whole.start_frame, whole.stop_frame, whole.fps) == ("c", None, None, None)
+
+
+def test_without_ids_a_row_is_called_by_its_path(tmp_path: Path) -> None:
+    (item,) = read_annotations(_file(tmp_path, "path,label,split\na/b.mp4,x,train\n"))
+    assert item.id == "a/b.mp4"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,v.mp4,x,train,0,9,\na,v.mp4,x,train,9,12,\n", "line 3: id 'a' is in line 2 already"),
+        ("a,v.mp4,x,train,0,9,\nb,v.mp4,x,train,,,\n", r"line 3: path 'v\.mp4' is here as a whole and elsewhere"),
+        ("a,v.mp4,x,train,9,9,\n", "line 2: start_frame '9' and stop_frame '9' must be two integers, 0 <= start < stop"),
+        ("a,v.mp4,x,train,-1,9,\n", "line 2: start_frame '-1'"),
+        ("a,v.mp4,x,train,0,,\n", "line 2: start_frame '0' and stop_frame ''"),
+        ("a,v.mp4,x,train,0,1e3,\n", "stop_frame '1e3' must"),
+        (f"a,v.mp4,x,train,0,{'9' * 5000},\n", "must be two integers"),
+        ("a,v.mp4,x,train,,,60\n", "line 2: fps 60 must be empty for a whole video"),
+        ("a,v.mp4,x,train,0,9,0\n", "line 2: fps '0' must be frames a second"),
+        ("a,v.mp4,x,train,0,9,60/0\n", "line 2: fps '60/0' must be"),
+        ("../a,v.mp4,x,train,0,9,60\n", r"line 2: id '\.\./a' must stay below"),
+        (",v.mp4,x,train,0,9,60\n", "line 2: id '' must not be empty"),
+    ],
+)
+def test_a_wrong_segment_is_an_error_that_names_file_line_and_rule(tmp_path: Path, rows: str, message: str) -> None:
+    with pytest.raises(DataError, match=rf"notes\.csv.*{message}"):
+        read_annotations(_file(tmp_path, SEGMENTS + rows))
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace"))))
+def test_any_bytes_are_read_or_refused(text: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    for head in (b"", b"path,label,split\n", SEGMENTS.encode()):
+        path.write_bytes(head + text)
+        try:
+            assert read_annotations(path)
+        except DataError as error:
+            assert str(path) in str(error)

@@ -7,7 +7,6 @@ both runners renew: so the path of a row follows from the published files and th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
@@ -26,8 +25,8 @@ class Places:
 def stem(path: str) -> str:
     """The last part of a path without the suffix of a video; other dots belong to the name."""
     name = path.rpartition("/")[2]
-    base, suffix = os.path.splitext(name)  # noqa: PTH122  (for a million names)
-    return base if suffix.lower() in SUFFIXES else name
+    base, dot, suffix = name.rpartition(".")
+    return base if base and dot + suffix.lower() in SUFFIXES else name
 
 
 def find(published: Iterable[str], listed: Collection[str], *, any_case: bool = False, where: str) -> Places:

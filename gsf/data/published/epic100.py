@@ -3,8 +3,8 @@
 `start_frame` and `stop_frame` are authoritative: names of frames, from 1, the second one included, so that a segment is
 `[start_frame - 1, stop_frame)` here. They do not count at the rate of the video (`fps` in the video list, 59.94 and
 others) but at that of the frames that were published: 60 a second of the first recordings (P01_01), whatever the rate
-of their video, and 50 of the later ones (P01_101). Which of the two holds is read off the rows themselves: timestamp
-and frame of the end of every segment of a video.
+of their video, and 50 of the later ones (P01_101), whose videos have that rate. Which of the two holds is read off the
+rows themselves: timestamp and frame of the end of every segment of a video.
 """
 
 from __future__ import annotations

@@ -151,3 +151,10 @@ def test_a_summary_is_json_and_says_the_rule_of_the_splits(tmp_path: Path) -> No
     for format in ALL:
         found = summary(read(write(tmp_path / format, format), format, val_share=0.1), format=format)
         assert "on which papers report; val is 0.1" in json.loads(json.dumps(found))["split_rule"]
+
+
+@pytest.mark.parametrize("format", ALL)
+def test_the_documentation_names_every_file_and_how_to_begin(format: Format) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert f"--published {format}" in page
+    assert not [item.names[0] for item in BENCHMARKS[format].files if f"`{item.names[0]}`" not in page]
