@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-import re
+import resource
 import socket
 import subprocess
 import threading
@@ -25,8 +25,10 @@ from gsf.project import Project
 from gsf.store import extract
 from gsf.store.check import check_shard
 from gsf.tables import read_table, write_table
+from gsf.video import libav, process
 from gsf.video.ffmpeg import FrameStream, Limits, executable, frames_command, safe_url
 from gsf.video.probe import probe
+from tests import test_isolated
 from tests.video.clips import convert, run_ffmpeg, write_clip
 
 PARAMS = """\
@@ -378,30 +380,26 @@ def test_a_rate_far_above_or_below_the_source_repeats_or_leaves_out(clip: Path) 
         assert chosen == [every[n] for n in step], fps
 
 
-def test_the_limit_on_memory_reaches_ffmpeg(clip: Path) -> None:
+def test_the_limit_on_memory_reaches_ffmpeg(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("this system has no limits on another process")
     limits = Limits(seconds=20, frames=400, pixels=1_000_000)
-    stream = FrameStream(clip, name="x", short_side=32, quality=5, limits=limits)
-    frames = iter(stream)
-    next(frames)
-    children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children")
-    if not children.exists():
-        pytest.skip("needs /proc with the children of a process")
-    said = []
-    for child in children.read_text().split():
-        try:
-            if Path(f"/proc/{child}/exe").resolve() == Path(executable()).resolve():
-                said.append(Path(f"/proc/{child}/limits").read_text())
-        except OSError:
-            continue
-    list(frames)
-    wanted = (1 << 30) + 128 * 1_000_000
-    assert all(re.search(rf"Max address space +{wanted} ", text) for text in said)
+    asked: list[dict[str, int]] = []
+
+    def limit(pid: int, **wanted: int) -> None:
+        real(pid, **wanted)
+        asked.append({"had": resource.prlimit(pid, resource.RLIMIT_AS)[0], **wanted})
+
+    real = process.limit
+    monkeypatch.setattr(process, "limit", limit)
+    assert len(list(FrameStream(clip, name="x", short_side=32, quality=5, limits=limits))) == 12
+    assert asked[0]["had"] == asked[0]["memory"] == (1 << 30) + 128 * limits.pixels
+    monkeypatch.setattr("gsf.video.ffmpeg._MEMORY", (200 << 20, 0))  # less than ffmpeg needs for its threads
+    with pytest.raises(VideoError, match=r"^x: cannot be decoded"):
+        list(FrameStream(clip, name="x", short_side=32, quality=5, limits=limits))
 
 
 def test_probing_does_not_end_with_the_library_that_crashes(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gsf.video import libav
-    from tests import test_isolated
-
     monkeypatch.setattr(libav, "facts", test_isolated.crash_on)
     with pytest.raises(VideoError, match=r"clip\.mp4: cannot be probed: it crashes the library"):
         probe(clip)
