@@ -74,7 +74,7 @@ def test_words_name_all_that_was_drawn() -> None:
 
 
 def test_small_frames_are_enlarged_by_a_whole_number_and_keep_their_colours() -> None:
-    frames = torch.full((2, 3, 20, 30), 200, dtype=torch.uint8)
+    colour = torch.tensor([200, 10, 90], dtype=torch.uint8)
+    frames = colour.view(1, 3, 1, 1).expand(2, 3, 20, 30)
     pixels = np.asarray(draw_sheet([Strip(("words",), frames)]))
-    grey = (pixels == 200).all(-1)
-    assert grey.sum() == 2 * (20 * 5) * (30 * 5)
+    assert (pixels == colour.numpy()).all(-1).sum() == 2 * (20 * 5) * (30 * 5)
