@@ -65,7 +65,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Clone]:
 def test_both_runners_write_byte_identical_receipts(clones: tuple[Clone, Clone]) -> None:
     receipts = [clone.receipts() for clone in clones]
     assert receipts[0] == receipts[1]
-    assert len([name for name in receipts[0] if not name.startswith("results/tiny/receipts")]) == 15
+    assert len([name for name in receipts[0] if not name.startswith("results/tiny/receipts")]) == 17
     assert "runs/tiny/train/gsf-elsewhere/receipt.json" in receipts[0]
 
 
