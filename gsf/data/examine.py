@@ -108,7 +108,7 @@ def _examine(path: Path, name: str, memory: _Memory) -> Finding:
         try:
             facts = _probe(path, name)
         except VideoError as error:
-            return Finding(bytes=size, sha256=sha256, problem=str(error))
+            return Finding(bytes=size, sha256=sha256, problem=" ".join(str(error).split()))
         memory.remember(path, before, sha256, facts)
     return Finding(bytes=size, sha256=sha256, **facts)
 
