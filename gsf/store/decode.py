@@ -12,12 +12,13 @@ from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.store.plan import PlannedVideo
 from gsf.video.ffmpeg import FrameStream, Limits, build_line
 from gsf.video.folders import folder_frames, folder_sha256
-from gsf.video.probe import header_frames, is_whole_avi
+from gsf.video.probe import header_frames
+from gsf.video.whole import is_cut_matroska, is_whole_avi
 
 
 def recipe(params: Benchmark) -> str:
     """Digest of all that determines the frames of a video, but its bytes."""
-    modules = ["folders"] if params.source == "jpeg_folders" else ["ffmpeg", "probe"]
+    modules = ["folders"] if params.source == "jpeg_folders" else ["ffmpeg", "probe", "whole"]
     code = {name: digest for module in modules for name, digest in code_digests(f"gsf.video.{module}").items()}
     how = {"source": params.source, "extract": params.extract.model_dump(), "code": code}
     return sha256_bytes(canonical_json(how | programs(params)))
@@ -65,3 +66,5 @@ def _decode_file(params: Benchmark, video: PlannedVideo, path: Path) -> Iterator
     if fewer and not is_whole_avi(path):
         there = 0 if counts is None else counts.packets
         raise VideoError(f"{video.id}: is cut short: its header says {promised} frames, {there} are there")
+    if is_cut_matroska(path):
+        raise VideoError(f"{video.id}: is cut short: its header says that more bytes follow than are there")

@@ -60,23 +60,3 @@ def _isolated(function: Callable[..., Any], path: Path, name: str, **arguments: 
         raise VideoError(f"{name}: cannot be probed: took longer than {_SECONDS:g} s, the limit") from None
     except ChildDiedError as death:
         raise VideoError(f"{name}: cannot be probed: it crashes the library that reads videos ({death})") from None
-
-
-def is_whole_avi(path: Path) -> bool:
-    """Whether the file is an AVI whose chunks, by their own sizes, end within it.
-
-    An AVI marks a dropped frame by an empty chunk, which its header counts and which holds no picture. So fewer frames
-    than the header says are a loss only where the file is cut off.
-    """
-    size, at = path.stat().st_size, 0
-    with path.open("rb") as file:
-        while at < size:
-            file.seek(at)
-            head = file.read(12)
-            if len(head) < 12 or head[:4] != b"RIFF" or head[8:] not in (b"AVI ", b"AVIX"):
-                return at > 0  # what follows a whole chunk is not part of the AVI
-            length = int.from_bytes(head[4:8], "little")
-            if length == 0:
-                return False
-            at += 8 + length + length % 2
-    return at - 1 <= size

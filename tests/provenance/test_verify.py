@@ -16,6 +16,7 @@ from gsf.provenance.chain import work_receipts
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.receipt import StageResult, root_input, seal
 from gsf.provenance.verify import verify, verify_study
+from gsf.store.reader import ShardReader
 from tests.provenance.finished import REPOSITORY, git, rewrite
 
 Copy = Callable[[], Project]
@@ -199,6 +200,24 @@ def test_one_shard_is_verified_and_a_damaged_one_named(finished_copy: Copy) -> N
     assert isinstance(bad, Verdict)
     assert not bad.ok
     assert {item.link for item in bad.findings} == {name}
+
+
+def test_a_flipped_byte_of_a_shard_names_the_video_or_says_that_no_frame_has_changed(finished_copy: Copy) -> None:
+    project = finished_copy()
+    name = "data/arrow/shards/01.lmdb"
+    path = project.root / name
+    data, reader = path.read_bytes(), ShardReader(path)
+    video = list(reader)[1]
+    frame = reader[video][3]
+    reader.close()
+    for offset, said in (
+        (data.index(frame) + len(frame) // 2, video),
+        (4095, "every frame in it is what was extracted"),  # the end of LMDB's first page holds nothing
+    ):
+        path.write_bytes(data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :])
+        verdict = verify(project, name)
+        assert isinstance(verdict, Verdict)
+        assert any(said in item.what for item in verdict.of("broken")), verdict.findings
 
 
 def test_shard_cut_short_is_named_and_does_not_end_the_check(finished_copy: Copy) -> None:

@@ -17,7 +17,6 @@ from gsf.store.check import check_shard
 from gsf.store.extract import COLUMNS, run
 from gsf.store.reader import ShardReader
 from gsf.tables import read_table
-from tests.shared import needs_shared, shared_folder
 from tests.store.small import make_clips, make_project, plan
 from tests.video.clips import convert, run_ffmpeg
 
@@ -255,17 +254,3 @@ def test_a_shard_without_videos_is_a_shard(project: Project, videos: Path) -> No
     receipt = run(project, "mini", "00")
     assert receipt.facts["videos"] == 0
     assert list(ShardReader(project.shard("mini", "00"))) == []
-
-
-@needs_shared
-def test_files_that_break_decoders_are_all_extracted(tmp_path: Path) -> None:
-    folder = shared_folder()
-    assert folder is not None
-    project = make_project(tmp_path, videos=folder / "real/quirks", short_side=32)
-    plan(project, folder / "real/quirks")
-    extract(project)
-    found = rows(project)
-    assert len(found) >= 13
-    assert {row["reason"] for row in found.values()} == {""}
-    turned = found["rotated_full_range_1280x720.mp4"]
-    assert (turned["frames"], turned["width"], turned["height"]) == ("16", "32", "57")

@@ -13,7 +13,6 @@ from PIL import Image
 from gsf.errors import VideoError
 from gsf.video.ffmpeg import FrameStream, Limits, build_line, encode_h264, executable
 from gsf.video.jpeg import jpeg_size
-from tests.shared import needs_shared, shared_folder
 from tests.video.clips import convert, run_ffmpeg, write_clip
 
 LIMITS = Limits(seconds=30, frames=1000, pixels=10_000_000)
@@ -176,18 +175,3 @@ def test_another_ffmpeg_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
             executable()
     finally:
         executable.cache_clear()
-
-
-@needs_shared
-def test_files_that_break_decoders_give_all_their_frames_upright() -> None:
-    folder = shared_folder()
-    assert folder is not None
-    sizes = {}
-    for path in sorted((folder / "real/quirks").iterdir()):
-        frames = decode(path, short_side=64)
-        sizes[path.name] = (len(frames), *jpeg_size(frames[0], name=path.name))
-    assert sizes["rotated_176x144_odd_rate.mp4"] == (56, 64, 78)
-    assert sizes["rotated_full_range_1280x720.mp4"] == (16, 64, 114)
-    assert sizes["no_frame_count_in_header.mkv"][0] == 77
-    assert sizes["portrait_10bit_1080x1920.mp4"] == (95, 64, 114)
-    assert len(sizes) >= 13

@@ -15,6 +15,7 @@ from PIL import Image
 from gsf.data import inventory, listing
 from gsf.errors import DataError, PipelineError, VideoError
 from gsf.project import Project
+from gsf.provenance.verify import verify
 from gsf.store import extract
 from gsf.store.reader import ShardReader
 from gsf.tables import read_table, write_table
@@ -191,3 +192,15 @@ def test_a_folder_without_a_row_is_no_matter_and_a_row_without_a_folder_is(tmp_p
     listing.run(project, "pictures")
     with pytest.raises(DataError, match="nowhere"):
         inventory.run(project, "pictures")
+
+
+def test_a_deep_check_reads_every_picture(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    listing.run(project, "pictures")
+    inventory.run(project, "pictures")
+    extract.run(project, "pictures", "00")
+    assert verify(project, deep=True).findings == ()
+    picture = tmp_path / "frames/good/3.jpg"
+    picture.write_bytes(picture.read_bytes()[:-2] + b"\xff\xd8")
+    (found,) = verify(project, deep=True).findings
+    assert (found.kind, found.link) == ("broken", "frames/good")

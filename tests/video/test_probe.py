@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gsf.errors import VideoError
-from gsf.video.probe import header_frames, is_whole_avi, probe
+from gsf.video.probe import header_frames, probe
 from tests.shared import needs_shared, shared_folder
 from tests.video.clips import convert, run_ffmpeg, write_clip
 
@@ -55,17 +55,6 @@ def test_sound_alone_is_an_error(tmp_path: Path) -> None:
 def test_too_many_pixels_are_an_error_before_decoding(clip: Path) -> None:
     with pytest.raises(VideoError, match=r"has 48 x 36 pixels, more than 1000, the limit \(max_pixels\)"):
         probe(clip, max_pixels=1000)
-
-
-def test_an_avi_is_whole_until_it_is_cut(clip: Path, tmp_path: Path) -> None:
-    avi = convert(clip, tmp_path / "x.avi", "-c:v", "mpeg4")
-    assert is_whole_avi(avi)
-    data = avi.read_bytes()
-    (tmp_path / "cut.avi").write_bytes(data[:-9])
-    assert not is_whole_avi(tmp_path / "cut.avi")
-    (tmp_path / "more.avi").write_bytes(data + b"\0" * 100)
-    assert is_whole_avi(tmp_path / "more.avi")
-    assert not is_whole_avi(clip)
 
 
 @needs_shared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import av
@@ -56,6 +57,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return make_project(tmp_path_factory.mktemp("quirks"), fps="null")
 
 
+@cache
 def decoded(path: Path) -> tuple[list[float], np.ndarray]:
     """The time of each frame that PyAV decodes, and the middle frame as it is stored."""
     times, pictures = [], []
