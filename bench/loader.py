@@ -31,11 +31,9 @@ from torch.utils.data import DataLoader, Dataset
 from bench.record import case, write
 from bench.turns import median_seconds
 from bench.usual_loader import (
-    MEAN,
     SEED,
     SEGMENTS,
     SIZE,
-    STD,
     JpegFolders,
     Position,
     VideoFiles,
@@ -44,7 +42,9 @@ from bench.usual_loader import (
 )
 from gsf.data.clips import TrainingClips
 from gsf.data.loader import training_loader
+from gsf.data.preprocess import normalize
 from gsf.data.videos import Split, Videos
+from gsf.nn.own import IMAGENET
 from gsf.params.augment import Augment, RandAugment
 from gsf.store.layout import Description, FramesDigest
 from gsf.store.writer import write_shard
@@ -70,8 +70,7 @@ class Floats(Dataset[tuple[torch.Tensor, int, int]]):
 
     def __getitem__(self, position: Position) -> tuple[torch.Tensor, int, int]:
         clip, label, index = self._clips[position]
-        mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in (MEAN, STD))
-        return clip.float().sub_(mean).div_(std), label, index
+        return normalize(clip, IMAGENET), label, index
 
 
 class FolderVideo:
