@@ -119,12 +119,12 @@ def make_videos(folder: Path, count: int, source: Path | None) -> list[Path]:
     return made
 
 
-def rendered(number: int) -> Iterator[bytes]:
+def rendered(number: int, frames: int = FRAMES) -> Iterator[bytes]:
     """Frames of the built-in benchmark with the noise of a camera, which makes JPEG files as large as real ones."""
     images = clip_frames(CLASSES[number % len(CLASSES)], seed=(0, number), width=WIDTH, height=HEIGHT, frames=(40, 40))
     noise = np.random.default_rng(number)
-    for frame in range(FRAMES):
-        image = images[frame * len(images) // FRAMES] * 255 + noise.normal(0, 3, (HEIGHT, WIDTH, 3))
+    for frame in range(frames):
+        image = images[frame * len(images) // frames] * 255 + noise.normal(0, 3, (HEIGHT, WIDTH, 3))
         yield np.clip(image, 0, 255).astype(np.uint8).tobytes()
 
 

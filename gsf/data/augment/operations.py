@@ -68,7 +68,7 @@ def apply_operations(
     one by one, because what is computed of a frame fits into the caches; no operation looks at two frames.
     """
     if frames.device.type == "cpu" and len(frames) > 1 and operations:
-        return torch.cat([apply_operations(frame, operations, fill=fill, box=box) for frame in frames.split(1)])
+        return torch.cat([apply_operations(frame, operations, fill=fill, box=box) for frame in torch.split(frames, 1)])
     wide = [place for place, operation in enumerate(operations) if operation.name not in POINTWISE]
     cut_at = wide[-1] if wide else -1  # the last operation that looks beyond a pixel
     if cut_at < 0:
