@@ -31,11 +31,9 @@ from torch.utils.data import DataLoader, Dataset
 from bench.record import case, write
 from bench.turns import median_seconds
 from bench.usual_loader import (
-    MEAN,
     SEED,
     SEGMENTS,
     SIZE,
-    STD,
     JpegFolders,
     Position,
     VideoFiles,
@@ -44,7 +42,9 @@ from bench.usual_loader import (
 )
 from gsf.data.clips import TrainingClips
 from gsf.data.loader import training_loader
+from gsf.data.preprocess import normalize
 from gsf.data.videos import Split, Videos
+from gsf.nn.own import IMAGENET
 from gsf.params.augment import Augment, RandAugment
 from gsf.store.layout import Description, FramesDigest
 from gsf.store.writer import write_shard
@@ -70,8 +70,7 @@ class Floats(Dataset[tuple[torch.Tensor, int, int]]):
 
     def __getitem__(self, position: Position) -> tuple[torch.Tensor, int, int]:
         clip, label, index = self._clips[position]
-        mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in (MEAN, STD))
-        return clip.float().sub_(mean).div_(std), label, index
+        return normalize(clip, IMAGENET), label, index
 
 
 class FolderVideo:
@@ -120,12 +119,12 @@ def make_videos(folder: Path, count: int, source: Path | None) -> list[Path]:
     return made
 
 
-def rendered(number: int) -> Iterator[bytes]:
+def rendered(number: int, frames: int = FRAMES) -> Iterator[bytes]:
     """Frames of the built-in benchmark with the noise of a camera, which makes JPEG files as large as real ones."""
     images = clip_frames(CLASSES[number % len(CLASSES)], seed=(0, number), width=WIDTH, height=HEIGHT, frames=(40, 40))
     noise = np.random.default_rng(number)
-    for frame in range(FRAMES):
-        image = images[frame * len(images) // FRAMES] * 255 + noise.normal(0, 3, (HEIGHT, WIDTH, 3))
+    for frame in range(frames):
+        image = images[frame * len(images) // frames] * 255 + noise.normal(0, 3, (HEIGHT, WIDTH, 3))
         yield np.clip(image, 0, 255).astype(np.uint8).tobytes()
 
 

@@ -38,6 +38,14 @@ WRONG = {
     "extract: not planned": (("extract", "arrow", "02"), ["ParamsError", "arrow.yaml", "00 .. 01", "'02'"]),
     "extract: no inventory": (("extract", "arrow", "01"), ["ProvenanceError", "plan/01.receipt.json", "dvc pull"]),
     "manifest: no inventory": (("manifest", "arrow"), ["ProvenanceError", "inventory.receipt.json", "dvc pull"]),
+    "show: no manifest": (
+        ("show", "arrow", "--model", "gsf", "--recipe", "quick", "--out", "sheet.png"),
+        ["DataError", "manifest.csv"],
+    ),
+    "show: no picture": (
+        ("show", "arrow", "--model", "gsf", "--recipe", "quick", "--out", "sheet.txt"),
+        ["ParamsError", "--out is sheet.txt", "must end in .png"],
+    ),
     "train: unknown model": (
         (*TRAIN, "--model", "nope", "--recipe", "quick", "--seed", "0"),
         ["ParamsError", "params/models/nope.yaml", "models here: gsf, tsn"],

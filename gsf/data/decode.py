@@ -15,8 +15,6 @@ import torch
 
 from gsf.errors import ShardError
 
-PACKAGE = "simplejpeg"  # its version is part of a receipt
-
 
 def decode_frames(jpegs: Sequence[bytes], *, names: Sequence[str]) -> torch.Tensor:
     """RGB pixels `(T, 3, H, W)`, uint8, channels last in memory.
@@ -28,30 +26,24 @@ def decode_frames(jpegs: Sequence[bytes], *, names: Sequence[str]) -> torch.Tens
     Raises:
         ShardError: a picture that is not a whole, undamaged JPEG, or has another size than the first.
     """
-    first = _decode(jpegs[0], name=names[0])
-    clip = np.empty((len(jpegs), *first.shape), dtype=np.uint8)
-    clip[0] = first
-    for row, (jpeg, name) in enumerate(zip(jpegs[1:], names[1:], strict=True), start=1):
+    height, width = _size(jpegs[0], name=names[0])
+    clip = np.empty((len(jpegs), height, width, 3), dtype=np.uint8)
+    for frame, jpeg, name in zip(clip, jpegs, names, strict=True):
         size = _size(jpeg, name=name)
-        if size != first.shape[:2]:
+        if size != (height, width):
             raise ShardError(
-                f"{name}: is {size[1]} x {size[0]} pixels, must be {first.shape[1]} x {first.shape[0]} as"
-                f" {names[0]}; run `gsf verify --deep` on its shard"
+                f"{name}: is {size[1]} x {size[0]} pixels, must be {width} x {height} as {names[0]};"
+                " run `gsf verify --deep` on its shard"
             )
-        _decode(jpeg, name=name, into=clip[row])
+        try:
+            simplejpeg.decode_jpeg(jpeg, colorspace="RGB", buffer=frame, strict=True)
+        except ValueError as error:
+            raise _damaged(name, error) from error
     return torch.from_numpy(clip).permute(0, 3, 1, 2)
 
 
-def _decode(jpeg: bytes, *, name: str, into: np.ndarray | None = None) -> np.ndarray:
-    """`(H, W, 3)` uint8, in the buffer that is given or in a new one."""
-    try:
-        pixels: np.ndarray = simplejpeg.decode_jpeg(jpeg, colorspace="RGB", buffer=into, strict=True)
-    except ValueError as error:
-        raise _damaged(name, error) from error
-    return pixels
-
-
 def _size(jpeg: bytes, *, name: str) -> tuple[int, int]:
+    """Height and width."""
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg, strict=True)
     except ValueError as error:

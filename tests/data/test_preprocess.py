@@ -31,6 +31,17 @@ def test_networks_of_torchvision_see_red_first_with_mean_and_deviation() -> None
     )
 
 
+def test_the_layout_in_memory_changes_no_number_and_no_input() -> None:
+    clips = torch.randint(0, 256, (2, 3, 3, 8, 10), dtype=torch.uint8)
+    by_pixel = clips.movedim(2, -1).contiguous().movedim(-1, 2)
+    for preprocessing in (IMAGENET, CAFFE):
+        wanted = normalize(clips, preprocessing)
+        assert torch.equal(normalize(by_pixel, preprocessing), wanted)
+        floats = clips.float()
+        assert torch.equal(normalize(floats, preprocessing), wanted)
+        assert torch.equal(floats, clips.float())
+
+
 def test_shipped_inception_models_are_the_published_ones() -> None:
     for name in ("gsf-bninception-224", "gsf-inceptionv3-229"):
         model = load(Model, ROOT / "params" / "models" / f"{name}.yaml")

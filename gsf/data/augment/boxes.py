@@ -24,6 +24,12 @@ class Box:
         """The box of `(..., H, W)`, as a view."""
         return frames[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
+    def grown(self, pixels: int, *, height: int, width: int) -> Box:
+        """With a margin on every side, as far as a frame of `height x width` reaches."""
+        top, left = max(0, self.top - pixels), max(0, self.left - pixels)
+        bottom = min(height, self.top + self.height + pixels)
+        return Box(top, left, bottom - top, min(width, self.left + self.width + pixels) - left)
+
 
 def draw_box(augment: Augment, *, height: int, width: int, generator: np.random.Generator) -> Box:
     """The box of one clip in frames of `height x width` pixels."""

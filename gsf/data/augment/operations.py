@@ -9,8 +9,8 @@ of 0 .. 10 stands for
     autocontrast, equalize, invert: no level   solarize_add   int(11 L), at most 128
 
 Rotations, shears and translations go either way; the way is drawn once, so that all frames of a clip move alike and the
-clip's own motion stays what it was, seen from a tilted or shifted camera. They interpolate bilinearly (the released code
-draws bilinear or bicubic).
+clip's own motion stays what it was, seen from a tilted or shifted camera. Rotations and shears interpolate bilinearly
+(the released code draws bilinear or bicubic), translations are by whole pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import torch
 
 from gsf.data.augment import colours
 from gsf.data.augment.boxes import Box
-from gsf.data.augment.warp import Matrix, rotation, shear_x, shear_y, translation, warp
+from gsf.data.augment.warp import rotation, shear_x, shear_y, translate, warp
 from gsf.params.augment import RandAugment
 
 Pointwise = Literal["invert", "posterize", "solarize", "solarize_add", "color", "brightness"]
@@ -64,8 +64,11 @@ def apply_operations(
 ) -> torch.Tensor:
     """The box of `(T, 3, H, W)` uint8 after the operations on whole frames: `(T, 3, box.height, box.width)`.
 
-    The box is cut as early as the result allows: pixels that nobody sees later are not computed.
+    The box is cut as early as the result allows: pixels that nobody sees later are not computed. On a CPU frames go
+    one by one, because what is computed of a frame fits into the caches; no operation looks at two frames.
     """
+    if frames.device.type == "cpu" and len(frames) > 1 and operations:
+        return torch.cat([apply_operations(frame, operations, fill=fill, box=box) for frame in torch.split(frames, 1)])
     wide = [place for place, operation in enumerate(operations) if operation.name not in POINTWISE]
     cut_at = wide[-1] if wide else -1  # the last operation that looks beyond a pixel
     if cut_at < 0:
@@ -77,48 +80,40 @@ def apply_operations(
 
 def apply(frames: torch.Tensor, operation: Operation, *, fill: Sequence[int], box: Box | None = None) -> torch.Tensor:
     """One operation on `(T, 3, H, W)` uint8; of its result the box, where one is given."""
-    if operation.name in GEOMETRIC:
-        height, width = frames.shape[-2:]
-        return warp(frames, _matrix(operation, height=height, width=width), fill=fill, box=box)
-    done = _colours(frames, operation.name, operation.level)
-    return done if box is None else box.cut(done)
-
-
-def _matrix(operation: Operation, *, height: int, width: int) -> Matrix:
-    strength = operation.sign * operation.level / 10
+    height, width = frames.shape[-2:]
+    level, strength = operation.level, operation.sign * operation.level / 10
+    factor = 0.1 + 0.18 * level
     match operation.name:
         case "rotate":
-            return rotation(30 * strength, height=height, width=width)
+            return warp(frames, rotation(30 * strength, height=height, width=width), fill=fill, box=box)
         case "shear_x":
-            return shear_x(0.3 * strength)
+            return warp(frames, shear_x(0.3 * strength), fill=fill, box=box)
         case "shear_y":
-            return shear_y(0.3 * strength)
+            return warp(frames, shear_y(0.3 * strength), fill=fill, box=box)
         case "translate_x":
-            return translation(0.45 * strength * width, 0)
-    return translation(0, 0.45 * strength * height)
-
-
-def _colours(frames: torch.Tensor, name: Name, level: float) -> torch.Tensor:
-    factor = 0.1 + 0.18 * level
-    match name:
+            return translate(frames, round(0.45 * strength * width), 0, fill=fill, box=box)
+        case "translate_y":
+            return translate(frames, 0, round(0.45 * strength * height), fill=fill, box=box)
         case "autocontrast":
-            return colours.autocontrast(frames)
+            return colours.autocontrast(frames, box=box)
         case "equalize":
-            return colours.equalize(frames)
-        case "invert":
-            return colours.invert(frames)
-        case "posterize":
-            return colours.posterize(frames, max(1, int(0.4 * level)))
-        case "solarize":
-            return colours.solarize(frames, min(256, int(25.6 * level)))
-        case "solarize_add":
-            return colours.solarize_add(frames, min(128, int(11 * level)))
-        case "color":
-            return colours.saturation(frames, factor)
+            return colours.equalize(frames, box=box)
         case "contrast":
-            return colours.contrast(frames, factor)
-        case "brightness":
-            return colours.brightness(frames, factor)
+            return colours.contrast(frames, factor, box=box)
         case "sharpness":
-            return colours.sharpness(frames, factor)
-    raise ValueError(f"{name}: must be one of {', '.join(NAMES)}")
+            return colours.sharpness(frames, factor, box=box)
+    part = frames if box is None else box.cut(frames)
+    match operation.name:
+        case "invert":
+            return colours.invert(part)
+        case "posterize":
+            return colours.posterize(part, max(1, int(0.4 * level)))
+        case "solarize":
+            return colours.solarize(part, min(256, int(25.6 * level)))
+        case "solarize_add":
+            return colours.solarize_add(part, min(128, int(11 * level)))
+        case "color":
+            return colours.saturation(part, factor)
+        case "brightness":
+            return colours.brightness(part, factor)
+    raise ValueError(f"{operation.name}: must be one of {', '.join(NAMES)}")

@@ -30,5 +30,5 @@ def resize_short_side(frames: torch.Tensor, short_side: int) -> torch.Tensor:
 
 
 def to_bytes(pixels: torch.Tensor) -> torch.Tensor:
-    """Float grey levels, overwritten, to the nearest uint8 in 0 .. 255."""
-    return pixels.round_().clamp_(0, 255).to(torch.uint8)
+    """Float grey levels `(T, 3, H, W)`, overwritten, to the nearest uint8 in 0 .. 255, channels last in memory."""
+    return pixels.round_().clamp_(0, 255).to(torch.uint8, memory_format=torch.channels_last)
