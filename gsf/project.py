@@ -57,19 +57,23 @@ class Project:
         return self.data(benchmark) / "render.receipt.json"
 
     def annotated(self, benchmark: str) -> Path:
-        """Annotations of a published benchmark; the folder holds all that its stage writes."""
-        return self.data(benchmark) / "annotated" / "annotations.csv"
+        """What the annotate stage makes of published annotations."""
+        return self.data(benchmark) / "annotated"
 
-    def annotated_classes(self, benchmark: str) -> Path:
-        """Class names of a published benchmark, in class order."""
-        return self.data(benchmark) / "annotated" / "classes.csv"
+    def classes(self, benchmark: str) -> Path:
+        """The classes of a published benchmark in its order."""
+        return self.annotated(benchmark) / "classes.csv"
+
+    def annotate_receipt(self, benchmark: str) -> Path:
+        return self.annotated(benchmark) / "receipt.json"
+
+    def annotations(self, benchmark: str) -> Path:
+        """The annotations of a published benchmark."""
+        return self.annotated(benchmark) / "annotations.csv"
 
     def annotated_summary(self, benchmark: str) -> Path:
         """Counts against the published totals, what was left out, and how labels were ordered."""
-        return self.data(benchmark) / "annotated" / "summary.json"
-
-    def annotate_receipt(self, benchmark: str) -> Path:
-        return self.data(benchmark) / "annotated" / "annotate.receipt.json"
+        return self.annotated(benchmark) / "summary.json"
 
     def inventory(self, benchmark: str) -> Path:
         return self.data(benchmark) / "inventory.csv"

@@ -46,7 +46,7 @@ def read_classes(project: Project, params: Benchmark, inventory: pa.Table, usabl
         names = sorted(pc.unique(inventory["label"]).to_pylist())
         order = "sorted by name"
     else:
-        path = project.annotated_classes(params.name)
+        path = project.classes(params.name)
         rows = read_table(path, ("name",), optional=("verb", "noun"))
         names = [row["name"] for row in rows]
         if len(set(names)) != len(names):

@@ -49,7 +49,7 @@ def run(project: Project, benchmark: str) -> Receipt:
             project, project.extract_receipt(benchmark, shard), [project.extracted(benchmark, shard)]
         )
     if params.published is not None:
-        inputs += linked_inputs(project, project.annotate_receipt(benchmark), [project.annotated_classes(benchmark)])
+        inputs += linked_inputs(project, project.annotate_receipt(benchmark), [project.classes(benchmark)])
 
     inventory = read_columns(project.inventory(benchmark), INVENTORY, only=_USED)
     extracted = pa.concat_tables([_shard_rows(project, benchmark, shard, inventory) for shard in shards])

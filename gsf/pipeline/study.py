@@ -98,7 +98,7 @@ def resolve(project: Project, study_name: str) -> Plan:
 
 def _annotations(project: Project, name: str, item: Benchmark) -> str:
     """What the inventory depends on: a file, or all that stage annotate writes, its receipt among it."""
-    return item.annotations if item.published is None else project.relative(project.annotated(name).parent)
+    return item.annotations if item.published is None else project.relative(project.annotated(name))
 
 
 def _runs(study: Study) -> tuple[list[PlannedTraining], list[PlannedImport]]:

@@ -21,7 +21,7 @@ from gsf.provenance.receipt import Input, Receipt, parse_receipt
 REPORT_RECEIPT = "report.receipt.json"
 _WORK_RECEIPTS = (
     "data/*/*.receipt.json",
-    "data/*/annotated/*.receipt.json",
+    "data/*/annotated/receipt.json",
     "data/*/plan/*.receipt.json",
     "data/*/extracted/*.receipt.json",
     "runs/*/train/*/receipt.json",

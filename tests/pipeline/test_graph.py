@@ -99,9 +99,9 @@ def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone
 def test_the_inventory_of_a_published_benchmark_waits_for_the_receipt_of_its_annotations(clone: ToyClone) -> None:
     resolved = graph.load(clone.project)
     inputs = resolved.inputs(resolved.by_name["inventory@pub"])
-    assert {"data/pub/annotated/annotate.receipt.json", "data/pub/annotated/annotations.csv"} <= set(inputs)
+    assert {"data/pub/annotated/receipt.json", "data/pub/annotated/annotations.csv"} <= set(inputs)
     stage = resolved.by_name["annotate@pub"]
-    assert (stage.cmd, stage.receipt) == ("gsf annotate pub", "data/pub/annotated/annotate.receipt.json")
+    assert (stage.cmd, stage.receipt) == ("gsf annotate pub", "data/pub/annotated/receipt.json")
     assert resolved.sources(stage) == []
 
 

@@ -39,7 +39,7 @@ def test_both_runners_annotate_alike_and_the_published_files_are_verified(tmp_pa
     second.snakemake("data/pub/manifest.csv")
     receipts = first.receipts()
     assert receipts == second.receipts()
-    assert "data/pub/annotated/annotate.receipt.json" in receipts
+    assert "data/pub/annotated/receipt.json" in receipts
     second.run("gsf", "record")
     assert "annotate@pub" not in second.dvc("status")
 

@@ -51,8 +51,8 @@ def run(project: Project, benchmark: str) -> Receipt:
                 for name, sha256 in params.published.sha256.items()
             ],
             outputs=[
-                project.annotated(benchmark),
-                project.annotated_classes(benchmark),
+                project.annotations(benchmark),
+                project.classes(benchmark),
                 project.annotated_summary(benchmark),
             ],
             entry=ENTRY,
@@ -69,6 +69,6 @@ def run(project: Project, benchmark: str) -> Receipt:
 
 def _write(project: Project, benchmark: str, found: Annotated) -> None:
     columns, rows = annotation_rows(found)
-    write_table(project.annotated(benchmark), columns, rows)
+    write_table(project.annotations(benchmark), columns, rows)
     names, classes = class_rows(found)
-    write_table(project.annotated_classes(benchmark), names, classes)
+    write_table(project.classes(benchmark), names, classes)

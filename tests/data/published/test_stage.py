@@ -95,7 +95,7 @@ def test_the_stage_finds_the_videos_and_its_receipt_is_the_root_of_the_inventory
     begin(project, tmp_path)
     listing.run(project, "mine")
     receipt = stage.run(project, "mine")
-    rows = {item.id: item for item in read_annotations(project.annotated("mine"))}
+    rows = {item.id: item for item in read_annotations(project.annotations("mine"))}
     assert sorted(item.path for item in rows.values()) == sorted(CLIPS)
     assert rows["Archery/v_Archery_g01_c01"].split == "test"
     assert {item.path: item.receipt for item in receipt.inputs} == {f"published/{name}": None for name in FILES["ucf101"]}
@@ -124,7 +124,7 @@ def test_classes_are_written_in_class_order_and_the_summary_states_differences(
     begin(project, tmp_path, "epic100")
     listing.run(project, "mine")
     stage.run(project, "mine")
-    assert [row["name"] for row in read_table(project.annotated_classes("mine"), ("name", "verb", "noun"))] == [
+    assert [row["name"] for row in read_table(project.classes("mine"), ("name", "verb", "noun"))] == [
         "take tap", "take door:kitchen", "put tap",
     ]  # fmt: skip
     text = json.loads(project.annotated_summary("mine").read_bytes())
