@@ -5,8 +5,9 @@ process:
 
     step of 10 clips, 2 processes, accumulate 2      process 0: [0 1 2] [3 4 5]   process 1: [6 7] [8 9]
 
-The last step of an epoch holds what is left; its gradient is the mean over that. Where it has fewer clips than there
-are processes, a process without any computes the first clip once more, and it does not count.
+The last step of an epoch holds what is left, cut into as many pieces if it can be; its gradient is the mean over that.
+Where it has fewer clips than there are processes, a process without any computes the first clip once more, and it does
+not count.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Batches:
             yield from self.steps(epoch=later, after=after if later == epoch else 0)
 
     def _own(self, clips: list[Position]) -> list[Piece]:
-        parts = min(self.accumulate, -(-len(clips) // (self.processes * self.largest_piece)))
+        wanted = min(len(clips), self.processes * self.accumulate)
+        parts = -(-wanted // self.processes)
         pieces = _even(clips, self.processes * parts)
         return [
             Piece(positions=pieces[number] or clips[:1], number=number, counts=bool(pieces[number]))

@@ -187,7 +187,7 @@ class Trainer:
             sums = self._stepper.run(step, own, number=number, lr=lr, stop=self._requests.stop)
         except RuntimeError as error:
             if not is_out_of_memory(error):
-                raise
+                raise self._processes.explained(error) from error
             piece, shape = self._plan.largest_piece, tuple(own[0][0].shape[1:])
             raise out_of_memory(
                 self._recipe, piece=piece, processes=self._processes.count, shape=shape, device=self._device
@@ -201,7 +201,7 @@ class Trainer:
             if self._average is not None:
                 self._average.update(steps=progress.updates)
         else:
-            self._leave_out(number, own)
+            self._leave_out(number, own, mine=not sums.own_finite)
         self._rates.computed(step.clips)
         if sums.stop or self._asked_alone():
             self._make_room()
@@ -221,12 +221,12 @@ class Trainer:
         self._rates.waited(since)
         return own
 
-    def _leave_out(self, number: int, own: Sequence[Batch]) -> None:
+    def _leave_out(self, number: int, own: Sequence[Batch], *, mine: bool) -> None:
         """Count a step whose loss was not finite; TrainError with its videos where they become too many."""
         self._progress.skipped += 1
         if self._progress.skipped > self._recipe.skip_nonfinite:
             videos = [self._video_ids[int(index)] for batch in own for index in batch[2]]
-            raise not_finite(number, videos, skipped=self._recipe.skip_nonfinite)
+            raise not_finite(number, videos, skipped=self._recipe.skip_nonfinite, own=mine)
 
     def _validate(self, epoch: int) -> dict[str, float]:
         """Loss and accuracy of the weights that would be kept, which are remembered where they are the best."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn import functional
+from torch.autograd import Function
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gsf.nn.gate import Gate
@@ -65,9 +67,24 @@ class SharedBatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(variance * (count / (count - 1)), share)
 
 
+class _Sum(Function):
+    """The sum over all processes, whose gradient is summed over them too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
 def _sum(values: Tensor) -> Tensor:
-    """Over all processes; the gradient is summed over them too."""
-    total: Tensor = functional.all_reduce(values)  # type: ignore[no-untyped-call]
+    total: Tensor = _Sum.apply(values)
     return total
 
 

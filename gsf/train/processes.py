@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from gsf.errors import TrainError
 
 SILENCE = timedelta(minutes=30)  # of another process, after which this one gives up
+_GONE = ("Connection closed", "Connection reset", "Broken pipe", "gloo/transport", "NCCL")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class Processes:
         if self.count > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, src=0)
+
+    def explained(self, error: RuntimeError) -> Exception:
+        """An error of this process in other words, where it means that another one ended."""
+        if self.count > 1 and any(sign in str(error) for sign in _GONE):
+            return TrainError(f"process {self.rank} lost the others: one of them ended; its message says why")
+        return error
 
     def wait(self) -> None:
         """Go on when all are here."""

@@ -41,6 +41,7 @@ class Sums:
     loss: float  # summed over clips
     hits: float
     finite: bool
+    own_finite: bool  # of this process
     stop: bool  # a process was asked to make room
 
 
@@ -102,7 +103,7 @@ class Stepper:
                 buffer.copy_(value)
         else:
             self._update(lr)
-        return Sums(loss=loss, hits=hits, finite=not failed, stop=stops > 0)
+        return Sums(loss=loss, hits=hits, finite=not failed, own_finite=finite, stop=stops > 0)
 
     def _piece(self, piece: Piece, batch: Batch, *, clips: int, number: int) -> torch.Tensor:
         """Add the gradient of one piece; its summed loss and its hits."""
@@ -141,8 +142,10 @@ def seed_of(seed: int, *, step: int, piece: int) -> int:
     return int(np.random.SeedSequence([seed, step, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def not_finite(step: int, videos: Sequence[str], *, skipped: int) -> TrainError:
-    """The error for a loss that is not a number."""
+def not_finite(step: int, videos: Sequence[str], *, skipped: int, own: bool) -> TrainError:
+    """The error for a loss that is not a number, in this process or (not `own`) in another one."""
+    if not own:
+        return TrainError(f"step {step}: the loss of another process is not finite; its message names the videos")
     after = f" after {skipped} steps that were left out for the same reason" if skipped else ""
     return TrainError(
         f"step {step}: the loss is not finite, must be{after}; lower optimizer.lr, set clip_norm, or allow it with"
