@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gsf import __version__
-from gsf.errors import GsfError
+from gsf.errors import GsfError, PreemptedError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(args.call(args) or 0)
         sys.stdout.flush()
         return code
+    except PreemptedError as error:
+        print(error, file=sys.stderr)
+        return PreemptedError.EXIT_CODE
     except GsfError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -136,9 +139,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         verb.add_argument("--workers", type=_at_least(0), help="loader processes; default GSF_WORKERS or by cores")
         verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
         if name == "train":
-            verb.add_argument("--model", required=True)
-            verb.add_argument("--recipe", required=True)
-            verb.add_argument("--seed", type=_at_least(0), required=True)
+            _add_training_options(verb)
         else:
             verb.add_argument("--protocol", required=True)
         verb.set_defaults(call=call)
@@ -151,6 +152,20 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
     report = verbs.add_parser("report", help="stage: the results table and the receipts behind it")
     report.add_argument("study")
     report.set_defaults(call=_report)
+
+
+def _add_training_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--model", required=True)
+    verb.add_argument("--recipe", required=True)
+    verb.add_argument("--seed", type=_at_least(0), required=True)
+    verb.add_argument(
+        "--devices",
+        type=_at_least(1),
+        default=os.environ.get("GSF_DEVICES", "1"),
+        help="processes that share the training, one a GPU; part of the result; default GSF_DEVICES or 1",
+    )
+    verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
+    verb.add_argument("--save-steps", type=_at_least(1), help="the same in steps; default: by the clock alone")
 
 
 def _add_network_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
@@ -316,15 +331,27 @@ def _extract(args: argparse.Namespace) -> None:
     _show(run(Project.here(), args.benchmark, args.shard, processes=args.processes))
 
 
-def _train(args: argparse.Namespace) -> None:
+def _train(args: argparse.Namespace) -> int:
+    if args.devices > 1 and "WORLD_SIZE" not in os.environ:
+        from gsf.train.launch import launch
+
+        return launch(args.devices, sys.argv[1:])
     from gsf.project import Project
     from gsf.tracking.observers import training_observer
+    from gsf.train.running import running_here
     from gsf.train.stage import run
 
     project = Project.here()
-    names = ("benchmark", "study", "run", "model", "recipe", "seed", "threads", "workers", "device")
-    options = {name: getattr(args, name) for name in names}
-    _show(run(project, **options, observer=training_observer(project, study=args.study, run=args.run)))
+    names = ("benchmark", "study", "run", "model", "recipe", "seed", "threads", "device")
+    receipt = run(
+        project,
+        **{name: getattr(args, name) for name in names},
+        running=running_here(workers=args.workers, save_minutes=args.save_minutes, save_steps=args.save_steps),
+        observer=training_observer(project, study=args.study, run=args.run),
+    )
+    if os.environ.get("RANK", "0") == "0":
+        _show(receipt)
+    return 0
 
 
 def _convert(args: argparse.Namespace) -> None:

@@ -28,6 +28,12 @@ class TrainError(GsfError):
     """A training cannot start or go on."""
 
 
+class PreemptedError(TrainError):
+    """A signal asked a training to make room; it saved its state, and the same command goes on."""
+
+    EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
+
+
 class EvaluationError(GsfError):
     """Scores or metrics cannot be computed from what is there."""
 

@@ -1,29 +1,39 @@
-"""The training loop: epochs of clips through a network, resumable after each, the same bytes for any worker count."""
+"""The training loop: epochs of clips through a network, resumable at each step, the same bytes for any worker count."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import NoReturn
 
 import torch
-from torch import nn, optim
-from torch.utils.data import DataLoader
+from torch import nn
 from tqdm import tqdm
 
-from gsf.data.clips import TrainingClips, ValidationClips, epoch_order
-from gsf.data.preprocess import normalize
-from gsf.errors import TrainError
+from gsf.data.clips import TrainingClips, ValidationClips
+from gsf.errors import PreemptedError, TrainError
 from gsf.nn.model import VideoModel
 from gsf.params.recipe import Recipe
+from gsf.train.activations import checkpoint_blocks
+from gsf.train.average import Average, weights_in
+from gsf.train.batches import Batches, Step
+from gsf.train.loading import batches
+from gsf.train.memory import is_out_of_memory, out_of_memory
+from gsf.train.norms import fix, frozen_norms, share_norms, train_mode
 from gsf.train.observer import Observer
+from gsf.train.optimizer import build_optimizer
+from gsf.train.precision import choose_layout, choose_precision
+from gsf.train.processes import Processes
+from gsf.train.rates import Rates
+from gsf.train.running import Running
+from gsf.train.saving import Changing, Saving
 from gsf.train.schedule import learning_rate
-from gsf.train.state import load_progress, save_progress
-
-Precision = Literal["float32", "bfloat16", "float16"]
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+from gsf.train.signals import Requests
+from gsf.train.step import Batch, Prepare, Stepper, not_finite
+from gsf.train.validation import StoppedError, validate
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,24 @@ class Outcome:
 
 
 class Trainer:
-    """One training from its first epoch, or from where it was interrupted, to its last."""
+    """One training from its first step, or from where it was interrupted, to its last.
+
+    Args:
+        model: the network; it is changed.
+        recipe: how it is trained.
+        train: clips by (epoch, sample).
+        val: clips by sample.
+        video_ids: of the training videos, for errors.
+        seed: of all that is random.
+        key: digest of all that determines the result: a state with another key is not gone on from.
+        state_path: of the state on disk.
+        device: where the network runs.
+        running: how, on this machine.
+        processes: this one and those that share the training.
+        observer: is told each epoch, in the first process.
+        prepare: what happens to clips on the device.
+        title: in front of progress bars.
+    """
 
     def __init__(
         self,
@@ -51,147 +78,217 @@ class Trainer:
         key: str,
         state_path: Path,
         device: torch.device,
-        workers: int,
+        running: Running,
+        processes: Processes,
         observer: Observer,
+        prepare: Prepare | None = None,
         title: str = "train",
     ) -> None:
-        self._recipe, self._title = recipe, title
-        self._train, self._val = train, val
-        self._video_ids = video_ids
-        self._seed, self._workers, self._device, self._observer = seed, workers, device, observer
-        self._state_path = state_path
-        self._model = model.to(device).to(memory_format=torch.channels_last)
-        self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        o = recipe.optimizer
-        self._optimizer = optim.SGD(
-            self._model.parameters(), lr=o.lr, momentum=o.momentum, nesterov=o.nesterov, weight_decay=o.weight_decay
+        self._recipe, self._title, self._train, self._val, self._video_ids = recipe, title, train, val, video_ids
+        self._device, self._running, self._processes, self._observer = device, running, processes, observer
+        self._plan = Batches(
+            num_videos=len(train),
+            batch_size=recipe.batch_size,
+            accumulate=recipe.accumulate,
+            epochs=recipe.epochs,
+            seed=seed,
+            rank=processes.rank,
+            processes=processes.count,
         )
-        self._precision = choose_precision(recipe, device)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=self._precision == "float16")
-        self._progress, self._best = load_progress(state_path, key, model=self._model, optimizer=self._optimizer)
-        if self._progress.scale:
-            self._scaler.load_state_dict(self._progress.scale)
-        self._steps_per_epoch = math.ceil(len(train) / recipe.batch_size)
-
-    @property
-    def epochs_done(self) -> int:
-        """Epochs that an earlier, interrupted run left behind."""
-        return self._progress.epochs_done
+        self._model = model.to(device).to(memory_format=choose_layout(recipe, device))
+        if recipe.sync_norms and processes.count > 1:
+            share_norms(self._model, device=device)
+        self._frozen = frozen_norms(self._model, recipe)
+        fix(self._frozen)
+        self._optimizer = build_optimizer(self._model, recipe)
+        self._average = None if recipe.ema is None else Average(self._model, decay=recipe.ema)
+        self._stepper = Stepper(
+            self._model,
+            self._runner(),
+            self._optimizer,
+            recipe,
+            seed=seed,
+            processes=processes,
+            device=device,
+            prepare=prepare,
+        )
+        self._saving = Saving(
+            state_path,
+            key=key,
+            changing=Changing(self._model, self._optimizer, self._stepper.scaler, self._average),
+            minutes=running.save_minutes,
+            steps=running.save_steps,
+            writes=processes.first,
+        )
+        self._progress, self._best = self._saving.load()
+        self._rates = Rates(device)
 
     def run(self) -> Outcome:
-        """Train the epochs that are not done yet."""
+        """Train what is not done yet.
+
+        Raises:
+            PreemptedError: a signal asked to make room; the state is saved.
+            TrainError: a loss that is not finite, memory that does not suffice, a loader that stands still.
+        """
         progress, recipe = self._progress, self._recipe
-        history = progress.history = progress.history or []
-        for metrics in history:
+        for metrics in progress.history:
             self._observer.epoch(int(metrics["epoch"]), metrics)  # a resumed training tells its past again
-        for epoch in range(progress.epochs_done, recipe.epochs):
-            metrics = self._train_epoch(epoch)
-            if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
-                metrics |= self._validate(epoch)
-                if recipe.select == "best" and metrics["val_top1"] > progress.best_top1:
-                    self._best = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
-                if metrics["val_top1"] > progress.best_top1:
-                    progress.best_top1, progress.best_epoch = metrics["val_top1"], epoch + 1
-            history.append(metrics)
-            progress.epochs_done = epoch + 1
-            progress.scale = self._scaler.state_dict() or None
-            save_progress(self._state_path, progress, model=self._model, optimizer=self._optimizer, best=self._best)
-            self._observer.epoch(epoch + 1, metrics)
-        weights, kept = dict(self._model.state_dict()), recipe.epochs
+        with Requests() as self._requests:
+            loaded = self._loaded()
+            for epoch in range(progress.epochs_done, recipe.epochs):
+                metrics = self._train_epoch(epoch, loaded)
+                if (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs:
+                    metrics |= self._validate(epoch)
+                progress.history.append(metrics)
+                progress.next_epoch()
+                self._saving.save(progress, self._best)
+                self._observer.epoch(epoch + 1, metrics)
+        self._saving.finish()
+        weights, kept = dict(self._kept_weights()), recipe.epochs
         if recipe.select == "best" and self._best is not None:
             weights, kept = self._best, progress.best_epoch
-        return Outcome(weights=weights, kept_epoch=kept, best_epoch=progress.best_epoch, history=history)
+        return Outcome(weights=weights, kept_epoch=kept, best_epoch=progress.best_epoch, history=progress.history)
 
-    def _train_epoch(self, epoch: int) -> dict[str, float]:
-        self._model.train()
-        order = epoch_order(len(self._train), seed=self._seed, epoch=epoch)
-        loader = self._loader(self._train, order)
-        loss_sum, correct, lr = 0.0, 0, 0.0
-        bar = tqdm(total=len(order), desc=self._place(epoch), unit="clip", mininterval=1.0)
-        for step, batch in enumerate(loader, start=epoch * self._steps_per_epoch):
-            lr = learning_rate(self._recipe, step=step, steps_per_epoch=self._steps_per_epoch)
-            loss, hits = self._step(batch, step=step, lr=lr)
-            loss_sum += loss * len(batch[1])
-            correct += hits
-            bar.update(len(batch[1]))
-            bar.set_postfix(loss=f"{loss:.3f}", lr=f"{lr:.4f}", refresh=False)
-        bar.close()
+    def _train_epoch(self, epoch: int, loaded: Iterator[Batch]) -> dict[str, float]:
+        progress, lr = self._progress, 0.0
+        train_mode(self._model, self._frozen)
+        self._rates.restart()
+        with tqdm(
+            total=len(self._train),
+            initial=progress.clips,
+            desc=self._place(epoch),
+            unit="clip",
+            mininterval=1.0,
+            disable=not self._processes.first,
+        ) as bar:
+            for step in self._plan.steps(epoch=epoch, after=progress.steps_done):
+                lr = self._step(step, loaded)
+                bar.update(step.clips)
+                left = (self._recipe.epochs - epoch) * len(self._train) - progress.clips
+                mean = progress.loss_sum / max(progress.clips, 1)
+                bar.set_postfix(self._rates.shown(clips_left=left), loss=f"{mean:.3f}", lr=f"{lr:.4f}", refresh=False)
+        lr = lr or self._rate(self._plan.steps_per_epoch * (epoch + 1) - 1)
+        counted = progress.clips or math.nan  # not a number where every step was left out
         return {
             "epoch": epoch + 1,
             "lr": lr,
-            "train_loss": loss_sum / len(order),
-            "train_top1": correct / len(order),
+            "train_loss": progress.loss_sum / counted,
+            "train_top1": progress.hits / counted,
+            **self._rates.measured(),
         }
 
-    def _step(self, batch: Batch, *, step: int, lr: float) -> tuple[float, int]:
-        clips, labels, indices = batch
-        torch.manual_seed(self._seed * 1_000_003 + step)  # dropout: follows from (seed, step), also after a restart
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        labels = labels.to(self._device, non_blocking=True)
-        with self._autocast():
-            logits = self._model(self._prepare(clips))
-            loss = self._loss(logits.float(), labels)
-        if not torch.isfinite(loss):
-            videos = ", ".join(self._video_ids[int(i)] for i in indices)
-            raise TrainError(
-                f"step {step}: the loss is {loss.item()}, must be finite; lower optimizer.lr or set clip_norm."
-                f" Videos of the batch: {videos}"
-            )
-        self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
-        if self._recipe.clip_norm is not None:
-            self._scaler.unscale_(self._optimizer)
-            nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip_norm)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        return float(loss.detach()), int((logits.argmax(1) == labels).sum())
+    def _step(self, step: Step, loaded: Iterator[Batch]) -> float:
+        """One step, and the state on disk where it is due; the rate."""
+        progress = self._progress
+        own = self._fetch(step, loaded)
+        number = step.epoch * self._plan.steps_per_epoch + step.number
+        lr = self._rate(number)
+        try:
+            sums = self._stepper.run(step, own, number=number, lr=lr, stop=self._requests.stop)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise self._processes.explained(error) from error
+            piece, shape = self._plan.largest_piece, tuple(own[0][0].shape[1:])
+            raise out_of_memory(
+                self._recipe, piece=piece, processes=self._processes.count, shape=shape, device=self._device
+            ) from error
+        progress.steps_done += 1
+        if sums.finite:
+            progress.updates += 1
+            progress.loss_sum += sums.loss
+            progress.hits += round(sums.hits)
+            progress.clips += step.clips
+            if self._average is not None:
+                self._average.update(steps=progress.updates)
+        else:
+            self._leave_out(number, own, mine=not sums.own_finite)
+        self._rates.computed(step.clips)
+        if sums.stop or self._asked_alone():
+            self._make_room()
+        if self._saving.due(progress.steps_done):
+            self._saving.save(progress, self._best)
+        return lr
+
+    def _fetch(self, step: Step, loaded: Iterator[Batch]) -> list[Batch]:
+        """The clips of a step, before anything of it is computed: what fails here leaves a state to go on from."""
+        since = time.perf_counter()
+        try:
+            own = [next(loaded) for _ in step.pieces]
+        except TrainError:
+            if self._asked_alone():  # the signal went to the loader processes too
+                self._make_room()
+            raise
+        self._rates.waited(since)
+        return own
+
+    def _leave_out(self, number: int, own: Sequence[Batch], *, mine: bool) -> None:
+        """Count a step whose loss was not finite; TrainError with its videos where they become too many."""
+        self._progress.skipped += 1
+        if self._progress.skipped > self._recipe.skip_nonfinite:
+            videos = [self._video_ids[int(index)] for batch in own for index in batch[2]]
+            raise not_finite(number, videos, skipped=self._recipe.skip_nonfinite, own=mine)
+
+    def _validate(self, epoch: int) -> dict[str, float]:
+        """Loss and accuracy of the weights that would be kept, which are remembered where they are the best."""
+        progress = self._progress
+        self._processes.share(self._model.buffers())
+        if self._average is not None:
+            self._processes.share(self._average.weights.values())
+        try:
+            with weights_in(self._model, None if self._average is None else self._average.weights):
+                metrics = validate(
+                    self._model,
+                    self._val,
+                    batch_size=self._plan.largest_piece,
+                    precision=choose_precision(self._recipe, self._device),
+                    device=self._device,
+                    workers=self._running.workers,
+                    processes=self._processes,
+                    stop=self._asked_alone,
+                    title=f"{self._place(epoch)}, validation",
+                )
+        except StoppedError:
+            self._make_room()
+        if metrics["val_top1"] > progress.best_top1:
+            progress.best_top1, progress.best_epoch = metrics["val_top1"], epoch + 1
+            if self._recipe.select == "best":
+                self._best = {name: value.detach().clone() for name, value in self._kept_weights().items()}
+        return metrics
+
+    def _asked_alone(self) -> bool:
+        """Whether to make room at once; several processes first agree on it, with their next step."""
+        return self._requests.stop and self._processes.count == 1
+
+    def _make_room(self) -> NoReturn:
+        """Save and end, as a signal asked."""
+        progress = self._progress
+        self._saving.save(progress, self._best)
+        raise PreemptedError(
+            f"{self._title}: stopped by a signal after {progress.epochs_done} epochs and {progress.steps_done} steps;"
+            " the state is saved, the same command goes on"
+        )
+
+    def _loaded(self) -> Iterator[Batch]:
+        """All batches from here to the end; one set of loader processes for the whole training."""
+        progress = self._progress
+        steps = self._plan.all_steps(epoch=progress.epochs_done, after=progress.steps_done)
+        pieces = (piece.positions for step in steps for piece in step.pieces)
+        return batches(self._train, pieces, workers=self._running.workers, device=self._device)
+
+    def _runner(self) -> nn.Module:
+        """What computes a step's logits: the network, compiled and joined with those of other processes."""
+        if self._recipe.checkpoint_activations:
+            checkpoint_blocks(self._model)
+        if self._recipe.compile:
+            self._model.compile()
+        return self._processes.joined(self._model, device=self._device)
+
+    def _kept_weights(self) -> dict[str, torch.Tensor]:
+        return self._model.state_dict() if self._average is None else self._average.weights
+
+    def _rate(self, number: int) -> float:
+        return learning_rate(self._recipe, step=number, steps_per_epoch=self._plan.steps_per_epoch)
 
     def _place(self, epoch: int) -> str:
         """What a progress bar says: several trainings may share a terminal."""
         return f"{self._title}: epoch {epoch + 1}/{self._recipe.epochs}"
-
-    @torch.inference_mode()
-    def _validate(self, epoch: int) -> dict[str, float]:
-        if len(self._val) == 0:
-            return {"val_loss": math.nan, "val_top1": math.nan}
-        self._model.eval()
-        loss_sum, correct = 0.0, 0
-        bar = tqdm(total=len(self._val), desc=f"{self._place(epoch)}, validation", unit="clip", mininterval=1.0)
-        for clips, labels, _ in self._loader(self._val, range(len(self._val))):
-            with self._autocast():
-                logits = self._model(self._prepare(clips)).float()
-            labels = labels.to(self._device)
-            loss_sum += float(nn.functional.cross_entropy(logits, labels, reduction="sum"))
-            correct += int((logits.argmax(1) == labels).sum())
-            bar.update(len(labels))
-        bar.set_postfix(top1=f"{correct / len(self._val):.3f}")
-        bar.close()
-        return {"val_loss": loss_sum / len(self._val), "val_top1": correct / len(self._val)}
-
-    def _prepare(self, clips: torch.Tensor) -> torch.Tensor:
-        """`(B, T, 3, H, W)` uint8 to what the network takes, on its device."""
-        return normalize(clips.to(self._device, non_blocking=True), self._model.preprocessing)
-
-    def _autocast(self) -> torch.autocast:
-        dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[self._precision]
-        return torch.autocast(self._device.type, dtype=dtype, enabled=self._precision != "float32")
-
-    def _loader(self, dataset: TrainingClips | ValidationClips, order: Sequence[object]) -> Iterator[Batch]:
-        loader: DataLoader[object] = DataLoader(
-            dataset,
-            batch_size=self._recipe.batch_size,
-            sampler=order,
-            num_workers=self._workers,
-            pin_memory=self._device.type == "cuda",
-        )
-        return iter(loader)
-
-
-def choose_precision(recipe: Recipe, device: torch.device) -> Precision:
-    """The precision that `auto` stands for on this device, else the recipe's own; TrainError where it cannot be had."""
-    if recipe.precision == "auto":
-        return "float16" if device.type == "cuda" else "float32"
-    if recipe.precision == "float16" and device.type != "cuda":
-        raise TrainError("precision is float16 on a CPU, must be float32 or bfloat16 there; `auto` chooses by device")
-    return recipe.precision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,9 +11,8 @@ import torch
 from gsf.data.clips import TrainingClips, ValidationClips
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.lists import read_manifest
-from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Videos
-from gsf.errors import TrainError
+from gsf.errors import PreemptedError, TrainError
 from gsf.nn.model import DOWNLOADED
 from gsf.params.base import load
 from gsf.params.flat import flatten
@@ -22,15 +22,37 @@ from gsf.project import Project
 from gsf.provenance.code import code_digests
 from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
-from gsf.provenance.receipt import Input, Receipt, StageResult, hash_cache, root_input, seal
+from gsf.provenance.receipt import Input, Receipt, StageResult, hash_cache, read_receipt, root_input, seal
 from gsf.tables import write_table
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
 from gsf.train.device import choose_device, deterministic, device_name
-from gsf.train.loop import Outcome, Trainer, choose_precision
+from gsf.train.loop import Outcome, Trainer
 from gsf.train.observer import NoObserver, Observer
+from gsf.train.precision import choose_precision
+from gsf.train.processes import Processes, processes
+from gsf.train.running import Running, running_here
 
 ENTRY = "gsf.train.stage"
 CURVE_COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the train stage is asked for: the names of a run and of its parameter files."""
+
+    benchmark: str
+    study: str
+    run: str
+    model: str
+    recipe: str
+    seed: int
+    threads: int  # CPU threads of each process; sums depend on it
+
+    @property
+    def command(self) -> list[str]:
+        """The command line of the stage, as receipts hold it."""
+        command = ["gsf", "train", self.benchmark, "--study", self.study, "--run", self.run, "--model", self.model]
+        return [*command, "--recipe", self.recipe, "--seed", str(self.seed), "--threads", str(self.threads)]
 
 
 def run(
@@ -43,102 +65,123 @@ def run(
     recipe: str,
     seed: int,
     threads: int,
-    workers: int | None = None,
+    running: Running | None = None,
     device: str = "auto",
     observer: Observer | None = None,
 ) -> Receipt:
     """Train one run of a study and seal its receipt.
 
-    Goes on where an interrupted training of the same inputs stopped.
+    Goes on where an interrupted training of the same inputs stopped. Started as several processes, all of them train,
+    and the first one tells the observer, writes and seals.
     """
-    model_file, recipe_file = project.params_file("models", model), project.params_file("recipes", recipe)
-    model_params, recipe_params = load(Model, model_file), load(Recipe, recipe_file)
-    observer = observer or NoObserver()
-    target = choose_device(device)
-    inputs = data_inputs(project, benchmark)
-    weights_file, weights_input = _pretrained(project, model_params)
+    asked = Asked(benchmark, study, run, model, recipe, seed, threads)
+    with processes(device) as group:
+        target = choose_device(group.device(device))
+        watched = observer if observer is not None and group.first else NoObserver()
+        result = _run(project, asked, running=running or running_here(), device=target, group=group, observer=watched)
+        if result is not None:
+            seal(project, result, project.train_receipt(study, run))
+            watched.end("finished")
+        group.wait()
+    return read_receipt(project.train_receipt(study, run))
+
+
+def _run(
+    project: Project, asked: Asked, *, running: Running, device: torch.device, group: Processes, observer: Observer
+) -> StageResult | None:
+    """Train and write the outputs; what is to be sealed, None in all processes but the first."""
+    model_file, recipe_file = project.params_file("models", asked.model), project.params_file("recipes", asked.recipe)
+    model, recipe = load(Model, model_file), load(Recipe, recipe_file)
+    if recipe.dropout is not None:
+        model = model.model_copy(update={"dropout": recipe.dropout})
+    inputs = data_inputs(project, asked.benchmark)
+    weights_file, weights_input = _pretrained(project, model)
     inputs += weights_input
     used = params_used(project, model_file) | params_used(project, recipe_file)
-    key = _training_key(inputs, used, seed=seed, threads=threads, device=target)
+    key = _training_key(inputs, used, asked, device=device, count=group.count)
     observer.start(
         {
-            "benchmark": benchmark,
-            **flatten("model", model_params.model_dump()),
-            **flatten("recipe", recipe_params.model_dump()),
-            "seed": seed,
-            "threads": threads,
+            "benchmark": asked.benchmark,
+            **flatten("model", model.model_dump()),
+            **flatten("recipe", recipe.model_dump()),
+            "seed": asked.seed,
+            "threads": asked.threads,
+            "processes": group.count,
         },
-        {"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}", "gsf.training_key": key},
+        {
+            "gsf.study": asked.study,
+            "gsf.run": asked.run,
+            "gsf.training": f"{asked.study}/{asked.run}",
+            "gsf.training_key": key,
+        },
     )
     try:
-        with deterministic(threads=threads):
+        with deterministic(threads=asked.threads):
             outcome, info = _train(
                 project,
-                benchmark,
-                model_params,
-                recipe_params,
+                asked,
+                model,
+                recipe,
                 weights_file=weights_file,
-                seed=seed,
                 key=key,
-                state_path=project.work("train", study, run, "state.safetensors"),
-                device=target,
-                workers=loader_processes(workers),
+                device=device,
+                running=running,
+                group=group,
                 observer=observer,
-                title=f"train {run}",
             )
-        _write_outputs(project, study, run, outcome, info, clips=_num_clips(project, benchmark))
+        if not group.first:
+            return None
+        clips = _num_clips(project, asked.benchmark)
+        _write_outputs(project, asked.study, asked.run, outcome, info, clips=clips)
+    except PreemptedError:
+        raise  # it goes on: neither finished nor failed
     except BaseException:
         observer.end("failed")
         raise
-    command = ["gsf", "train", benchmark, "--study", study, "--run", run, "--model", model]
-    command += ["--recipe", recipe, "--seed", str(seed), "--threads", str(threads)]
-    receipt = seal(
-        project,
-        StageResult(
-            stage=f"train@{study}-{run}",
-            command=command,
-            params=used,
-            inputs=inputs,
-            outputs=[
-                project.checkpoint(study, run),
-                project.curves(study, run),
-                project.training_summary(study, run),
-            ],
-            entry=ENTRY,
-            tools=["torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors"],
-            seed=seed,
-            facts={
-                "device": device_name(target),
-                "precision": choose_precision(recipe_params, target),
-                "threads": threads,
-                "training": key,
-            },
-        ),
-        project.train_receipt(study, run),
+    return StageResult(
+        stage=f"train@{asked.study}-{asked.run}",
+        command=asked.command,
+        params=used,
+        inputs=inputs,
+        outputs=[
+            project.checkpoint(asked.study, asked.run),
+            project.curves(asked.study, asked.run),
+            project.training_summary(asked.study, asked.run),
+        ],
+        entry=ENTRY,
+        tools=["torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors"],
+        seed=asked.seed,
+        facts={
+            "device": device_name(device),
+            "precision": choose_precision(recipe, device),
+            "processes": group.count,
+            "threads": asked.threads,
+            "training": key,
+        },
     )
-    observer.end("finished")
-    return receipt
 
 
 def _train(
     project: Project,
-    benchmark: str,
+    asked: Asked,
     model: Model,
     recipe: Recipe,
     *,
     weights_file: str | Path | None,
-    seed: int,
     key: str,
-    state_path: Path,
     device: torch.device,
-    workers: int,
+    running: Running,
+    group: Processes,
     observer: Observer,
-    title: str,
 ) -> tuple[Outcome, CheckpointInfo]:
-    manifest = read_manifest(project, benchmark)
-    shards = shard_paths(project, benchmark, manifest)
-    train = split_of(manifest, "train")
-    torch.manual_seed(seed)
+    manifest = read_manifest(project, asked.benchmark)
+    shards = shard_paths(project, asked.benchmark, manifest)
+    train, val = split_of(manifest, "train"), split_of(manifest, "val")
+    if recipe.select == "best" and not len(val):
+        raise TrainError(
+            f"recipe {recipe.name}: select is best, must be last: {asked.benchmark} has no validation videos"
+        )
+    torch.manual_seed(asked.seed)
     network = build_model(model, num_classes=len(manifest.classes), pretrained=weights_file)
     trainer = Trainer(
         network,
@@ -149,31 +192,28 @@ def _train(
             size=model.input_size,
             augment=recipe.augment,
             flipped_labels=flipped_labels(manifest),
-            seed=seed,
+            seed=asked.seed,
         ),
         val=ValidationClips(
-            Videos(split_of(manifest, "val"), shards),
+            Videos(val, shards),
             num_segments=model.num_segments,
             short_side=model.short_side,
             size=model.input_size,
             short_videos=recipe.augment.short_videos,
         ),
         video_ids=train.ids,
-        seed=seed,
+        seed=asked.seed,
         key=key,
-        state_path=state_path,
+        state_path=project.work("train", asked.study, asked.run, "state.safetensors"),
         device=device,
-        workers=workers,
+        running=running,
+        processes=group,
         observer=observer,
-        title=title,
+        title=f"train {asked.run}",
     )
-    if recipe.select == "best" and not len(split_of(manifest, "val")):
-        raise TrainError(f"recipe {recipe.name}: select is best, must be last: {benchmark} has no validation videos")
-    if recipe.augment.mixing is not None or recipe.augment.on != "cpu":
-        raise TrainError(f"recipe {recipe.name}: augment has mixing or on: device, must not: the loop applies neither")
     outcome = trainer.run()
     classes = list(manifest.classes)
-    return outcome, CheckpointInfo(model=model, classes=classes, epoch=outcome.kept_epoch, seed=seed)
+    return outcome, CheckpointInfo(model=model, classes=classes, epoch=outcome.kept_epoch, seed=asked.seed)
 
 
 def _write_outputs(
@@ -195,7 +235,7 @@ def _write_outputs(
 
 
 def _training_key(
-    inputs: list[Input], used: dict[str, object], *, seed: int, threads: int, device: torch.device
+    inputs: list[Input], used: dict[str, object], asked: Asked, *, device: torch.device, count: int
 ) -> str:
     """A digest of all that determines a training's result: an unfinished one goes on only under the same key."""
     return sha256_bytes(
@@ -203,8 +243,9 @@ def _training_key(
             {
                 "inputs": [[item.path, item.sha256] for item in inputs],
                 "params": used,
-                "seed": seed,
-                "threads": threads,
+                "seed": asked.seed,
+                "threads": asked.threads,
+                "processes": count,
                 "device": device_name(device),
                 "code": code_digests(ENTRY),
                 "torch": torch.__version__,

@@ -32,3 +32,17 @@ def test_cosine_starts_at_the_peak_and_ends_near_zero() -> None:
 
 def test_constant_stays_at_the_peak() -> None:
     assert learning_rate(_recipe(schedule="constant"), step=49, steps_per_epoch=5) == 0.1
+
+
+def test_schedule_per_epoch_is_the_published_one() -> None:
+    """From 0.1 of the peak in the first epoch; a half cosine from epoch 10 to 1e-7 of the peak after epoch 60."""
+    published = _recipe(
+        epochs=60, warmup_epochs=10.0, schedule_per="epoch", schedule_end=1e-7, optimizer=_recipe().optimizer
+    )
+    rates = [learning_rate(published, step=step, steps_per_epoch=3) for step in range(180)]
+    assert all(rates[3 * epoch] == rates[3 * epoch + 2] for epoch in range(60))
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[3 * 5] == pytest.approx(0.055)
+    assert rates[3 * 10] == pytest.approx(0.1)
+    assert rates[3 * 35] == pytest.approx(0.05, rel=1e-5)
+    assert learning_rate(published, step=180, steps_per_epoch=3) == pytest.approx(1e-8)

@@ -1,0 +1,29 @@
+"""How a training runs on this machine; nothing of it changes the result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Running:
+    """Loader processes, and when the state is saved besides after each epoch."""
+
+    workers: int
+    save_minutes: float = 10.0  # between two states on disk
+    save_steps: int | None = None  # the same in steps of an epoch; None: by the clock alone
+
+
+def running_here(
+    *, workers: int | None = None, save_minutes: float | None = None, save_steps: int | None = None
+) -> Running:
+    """How trainings run on this machine: as asked for, else by GSF_WORKERS and GSF_SAVE_MINUTES, else by default.
+
+    Loader processes by default: one less than the cores, at most 8.
+    """
+    if workers is None:
+        workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
+    if save_minutes is None:
+        save_minutes = float(os.environ.get("GSF_SAVE_MINUTES", Running.save_minutes))
+    return Running(workers=workers, save_minutes=save_minutes, save_steps=save_steps)

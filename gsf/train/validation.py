@@ -1,0 +1,60 @@
+"""Loss and accuracy on the validation split, each video once, however many processes share it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+from tqdm import tqdm
+
+from gsf.data.clips import ValidationClips
+from gsf.data.preprocess import normalize
+from gsf.nn.model import VideoModel
+from gsf.train.loading import batches
+from gsf.train.precision import Precision, autocast
+from gsf.train.processes import Processes
+
+
+class StoppedError(Exception):
+    """It was told to stop before all videos were seen."""
+
+
+@torch.inference_mode()
+def validate(
+    model: VideoModel,
+    clips: ValidationClips,
+    *,
+    batch_size: int,
+    precision: Precision,
+    device: torch.device,
+    workers: int,
+    processes: Processes,
+    stop: Callable[[], bool],
+    title: str,
+) -> dict[str, float]:
+    """`val_loss` and `val_top1`, not a number where there are no videos; the network is left in evaluation mode.
+
+    Raises:
+        StoppedError: `stop` said so.
+    """
+    if len(clips) == 0:
+        return {"val_loss": math.nan, "val_top1": math.nan}
+    model.eval()
+    own = range(processes.rank, len(clips), processes.count)
+    pieces = [list(own[begin : begin + batch_size]) for begin in range(0, len(own), batch_size)]
+    loss, hits = 0.0, 0.0
+    with tqdm(total=len(own), desc=title, unit="clip", mininterval=1.0, disable=not processes.first) as bar:
+        for pixels, labels, _ in batches(clips, pieces, workers=workers, device=device):
+            if stop():
+                raise StoppedError
+            with autocast(precision, device):
+                logits = model(normalize(pixels.to(device, non_blocking=True), model.preprocessing)).float()
+            labels = labels.to(device)
+            loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
+            hits += float((logits.argmax(1) == labels).sum())
+            bar.update(len(labels))
+        loss, hits = processes.sum([loss, hits], device=device)
+        bar.set_postfix(top1=f"{hits / len(clips):.3f}")
+    return {"val_loss": loss / len(clips), "val_top1": hits / len(clips)}

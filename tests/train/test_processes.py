@@ -1,0 +1,151 @@
+"""Several processes train what one trains; they write once, and end together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gsf.errors import PreemptedError
+from gsf.train.batches import Batches
+from gsf.train.launch import launch
+from tests.pipeline.tiny import ROOT
+from tests.train.toy import Job, recipe, run, start
+
+SHARED = recipe(sync_norms=True)  # statistics of a step, not of a part: then sharing it changes rounding alone
+
+
+def run_together(job: Job, count: int) -> list[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = [start(job, rank=rank, count=count, port=port) for rank in range(count)]
+    for process in group:
+        process.join()
+    return [int(process.exitcode) for process in group]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "done.safetensors")
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((folder / "history").read_text())
+    return rows
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"accumulate": 2, "clip_norm": 1.0}, {"ema": 0.9, "checkpoint_activations": True}]
+)
+def test_two_processes_train_what_one_trains(changes: dict[str, Any], tmp_path: Path) -> None:
+    """Ten clips in steps of four: the last step gives each process one. Five videos to validate: three and two."""
+    of = SHARED.model_copy(update=changes)
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    assert run(Job(alone, of.model_copy(update={"accumulate": 1}))) == 0
+    assert run_together(Job(shared, of), 2) == [0, 0]
+    expected, found = weights(alone), weights(shared)
+    if "accumulate" not in changes:  # else the norms see the parts
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5, msg=name)
+        for one, two in zip(history(alone), history(shared), strict=True):
+            assert one == pytest.approx(two, rel=1e-4)
+    assert sorted(path.name for path in shared.iterdir()) == ["done.safetensors", "history", "state.safetensors"]
+
+
+def test_without_shared_norms_two_processes_train_what_one_trains_in_two_parts(tmp_path: Path) -> None:
+    parts, shared = tmp_path / "parts", tmp_path / "shared"
+    assert run(Job(parts, recipe(accumulate=2))) == 0
+    assert run_together(Job(shared, recipe()), 2) == [0, 0]
+    expected, found = weights(parts), weights(shared)
+    for name in (name for name in expected if "running" not in name and "num_batches" not in name):
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_step_with_fewer_clips_than_processes_counts_each_once(tmp_path: Path) -> None:
+    """Nine clips: the last step has one, and the second process nothing of it."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    of = recipe(frozen_norms="all", sync_norms=True, epochs=1)
+    assert run(Job(alone, of, clips=9)) == 0
+    assert run_together(Job(shared, of, clips=9), 2) == [0, 0]
+    assert history(shared)[0]["train_loss"] == pytest.approx(history(alone)[0]["train_loss"], rel=1e-4)
+
+
+def test_several_processes_killed_and_started_again_end_in_the_same_bytes(tmp_path: Path) -> None:
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    assert run_together(Job(straight, SHARED, save_steps=1), 2) == [0, 0]
+    assert run_together(Job(killed, SHARED, save_steps=1, signal=(signal.SIGKILL, 4)), 2) == [-signal.SIGKILL] * 2
+    assert run_together(Job(killed, SHARED, save_steps=1), 2) == [0, 0]
+    for name in ("done.safetensors", "history"):
+        assert (killed / name).read_bytes() == (straight / name).read_bytes()
+
+
+def test_processes_asked_to_make_room_stop_after_the_same_step(tmp_path: Path) -> None:
+    assert run_together(Job(tmp_path, SHARED, signal=(signal.SIGTERM, 2)), 2) == [PreemptedError.EXIT_CODE] * 2
+
+
+def test_failure_of_one_process_ends_all_and_names_the_videos(tmp_path: Path) -> None:
+    assert run_together(Job(tmp_path, recipe(), bad_rank=1), 2) == [1, 1]
+    assert "the loss of another process is not finite" in (tmp_path / "error.0").read_text()
+    assert ".mp4" in (tmp_path / "error.1").read_text()
+
+
+def pieces(rank: int, count: int, *, accumulate: int = 1, videos: int = 10) -> list[list[list[int]]]:
+    plan = Batches(num_videos=videos, batch_size=4, accumulate=accumulate, epochs=1, seed=0, rank=rank, processes=count)
+    return [
+        [[sample for _, sample in piece.positions] if piece.counts else [] for piece in step.pieces]
+        for step in plan.all_steps(epoch=0)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("accumulate", [1, 2, 3])
+@pytest.mark.parametrize("videos", [1, 9, 10, 12])
+def test_each_clip_is_in_one_piece_of_one_process(count: int, accumulate: int, videos: int) -> None:
+    of_ranks = [pieces(rank, count, accumulate=accumulate, videos=videos) for rank in range(count)]
+    assert len({tuple(len(step) for step in steps) for steps in of_ranks}) == 1  # as many passes in each
+    for number, whole in enumerate(pieces(0, 1, videos=videos)):
+        cut = [sample for steps in of_ranks for piece in steps[number] for sample in piece]
+        assert cut == whole[0]
+
+
+def test_launcher_ends_all_with_the_first_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The other process waits for an hour, as one in a collective would."""
+    program = "import os, sys, time; sys.exit(3) if os.environ['RANK'] == '1' else time.sleep(3600)"
+    monkeypatch.setattr(sys, "executable", _program(tmp_path, program))
+    assert launch(2, []) == 3
+
+
+def test_launcher_passes_a_signal_on(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(75))\n"
+        f"open({str(tmp_path)!r} + '/ready' + os.environ['RANK'], 'w')\n"
+        "time.sleep(3600)"
+    )
+    code = (
+        "import sys; from gsf.train.launch import launch\n"
+        f"sys.executable = {_program(tmp_path, program)!r}\nsys.exit(launch(2, []))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    while not all((tmp_path / f"ready{rank}").exists() for rank in range(2)):
+        assert process.poll() is None
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(30) == 75
+
+
+def _program(folder: Path, code: str) -> str:
+    """A stand-in for `python -m gsf`."""
+    (folder / "program.py").write_text(code)
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} {folder}/program.py\n")
+    path.chmod(0o755)
+    return os.fspath(path)
