@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -47,25 +47,36 @@ def usable_cores() -> int:
 
 
 def training_loader(
-    clips: TrainingClips, batches: Iterable[Sequence[tuple[int, int]]], *, workers: int, device: torch.device
+    clips: TrainingClips,
+    batches: Iterable[Sequence[tuple[int, int]]],
+    *,
+    workers: int,
+    device: torch.device,
+    stalled_seconds: float = 0,
 ) -> DataLoader[Any]:
     """A batch for each of the lists of `(epoch, sample)`, in their order.
 
     `((B, T, 3, size, size) uint8, labels, indices)` where the recipe augments on the CPU. Where it augments on the
     device: `(B whole clips (T, 3, H, W) uint8, B transforms, labels, indices)`, the first two for `augment_on_device`.
 
-    Give it the batches of all epochs at once: processes then start once a training.
+    Give it the batches of all epochs at once: processes then start once a training. Where none of them gives a batch for
+    `stalled_seconds`, that is a RuntimeError; 0: never.
     """
     if clips.augment.on == "device":
-        return _loader(WholeClips(clips), batches, workers=workers, device=device, collate=collate_whole)
-    return _loader(clips, batches, workers=workers, device=device, collate=collate)
+        return _loader(WholeClips(clips), batches, workers, device, collate_whole, stalled_seconds)
+    return _loader(clips, batches, workers, device, collate, stalled_seconds)
 
 
 def evaluation_loader(
-    clips: Dataset[Any], batches: Iterable[Sequence[int]], *, workers: int, device: torch.device
+    clips: Dataset[Any],
+    batches: Iterable[Sequence[int]],
+    *,
+    workers: int,
+    device: torch.device,
+    stalled_seconds: float = 0,
 ) -> DataLoader[Any]:
     """A batch for each of the lists of videos: `(clips or views (B, ..., 3, size, size) uint8, labels, indices)`."""
-    return _loader(clips, batches, workers=workers, device=device, collate=collate)
+    return _loader(clips, batches, workers, device, collate, stalled_seconds)
 
 
 def collate(samples: Sequence[tuple[torch.Tensor, int, int]]) -> Batch:
@@ -82,7 +93,12 @@ def collate_whole(samples: Sequence[tuple[torch.Tensor, ClipTransform, int, int]
 
 
 def _loader(
-    dataset: Dataset[Any], batches: Iterable[Any], *, workers: int, device: torch.device, collate: Any
+    dataset: Dataset[Any],
+    batches: Iterable[Any],
+    workers: int,
+    device: torch.device,
+    collate: Callable[[Any], Any],
+    stalled_seconds: float,
 ) -> DataLoader[Any]:
     return DataLoader(
         dataset,
@@ -90,4 +106,5 @@ def _loader(
         num_workers=workers,
         pin_memory=device.type == "cuda",
         collate_fn=collate,
+        timeout=stalled_seconds if workers else 0,
     )

@@ -5,34 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import torch
-from torch.utils.data import DataLoader, Dataset
-
 from gsf.errors import TrainError
 
 STALLED_SECONDS = 600  # without a batch
 
 
-def batches(
-    dataset: Dataset[Any],
-    pieces: Iterable[list[Any]],
-    *,
-    workers: int,
-    device: torch.device,
-    stalled_seconds: float = STALLED_SECONDS,
-) -> Iterator[Any]:
-    """The batch of each piece, in order, the same for any number of workers.
+def batches(loader: Iterable[Any], *, stalled_seconds: float) -> Iterator[Any]:
+    """What a loader gives, in order.
 
     Raises:
-        TrainError: no batch for `stalled_seconds`, or a loader process that died. Without workers neither can be seen.
+        TrainError: no batch for `stalled_seconds`, the loader's own limit, or a loader process that died.
     """
-    loader: DataLoader[Any] = DataLoader(
-        dataset,
-        batch_sampler=pieces,
-        num_workers=workers,
-        pin_memory=device.type == "cuda",
-        timeout=stalled_seconds if workers else 0,
-    )
     try:
         yield from loader
     except RuntimeError as error:

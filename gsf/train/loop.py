@@ -14,25 +14,27 @@ from torch import nn
 from tqdm import tqdm
 
 from gsf.data.clips import TrainingClips, ValidationClips
+from gsf.data.loader import training_loader
 from gsf.errors import PreemptedError, TrainError
 from gsf.nn.model import VideoModel
 from gsf.params.recipe import Recipe
 from gsf.train.activations import checkpoint_blocks
 from gsf.train.average import Average, weights_in
 from gsf.train.batches import Batches, Step
-from gsf.train.loading import batches
+from gsf.train.loading import STALLED_SECONDS, batches
 from gsf.train.memory import is_out_of_memory, out_of_memory
 from gsf.train.norms import fix, frozen_norms, share_norms, train_mode
 from gsf.train.observer import Observer
 from gsf.train.optimizer import build_optimizer
 from gsf.train.precision import choose_layout, choose_precision
+from gsf.train.preparing import Batch, Mixer, Prepare
 from gsf.train.processes import Processes
 from gsf.train.rates import Rates
 from gsf.train.running import Running
 from gsf.train.saving import Changing, Saving
 from gsf.train.schedule import learning_rate
 from gsf.train.signals import Requests
-from gsf.train.step import Batch, Prepare, Stepper, not_finite
+from gsf.train.step import Stepper, not_finite
 from gsf.train.validation import StoppedError, validate
 
 
@@ -62,7 +64,7 @@ class Trainer:
         running: how, on this machine.
         processes: this one and those that share the training.
         observer: is told each epoch, in the first process.
-        prepare: what happens to clips on the device.
+        prepare: what happens to clips on the device; None: the recipe's mixing.
         title: in front of progress bars.
     """
 
@@ -101,6 +103,9 @@ class Trainer:
         self._frozen = frozen_norms(self._model, recipe)
         fix(self._frozen)
         self._optimizer = build_optimizer(self._model, recipe)
+        mixing = recipe.augment.mixing
+        if prepare is None and mixing is not None:
+            prepare = Mixer(mixing, num_classes=model.classifier.out_features)
         self._average = None if recipe.ema is None else Average(self._model, decay=recipe.ema)
         self._stepper = Stepper(
             self._model,
@@ -188,7 +193,7 @@ class Trainer:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise self._processes.explained(error) from error
-            piece, shape = self._plan.largest_piece, tuple(own[0][0].shape[1:])
+            piece, shape = self._plan.largest_piece, tuple(own[0][0][0].shape)
             raise out_of_memory(
                 self._recipe, piece=piece, processes=self._processes.count, shape=shape, device=self._device
             ) from error
@@ -225,7 +230,7 @@ class Trainer:
         """Count a step whose loss was not finite; TrainError with its videos where they become too many."""
         self._progress.skipped += 1
         if self._progress.skipped > self._recipe.skip_nonfinite:
-            videos = [self._video_ids[int(index)] for batch in own for index in batch[2]]
+            videos = [self._video_ids[int(index)] for batch in own for index in batch[-1]]
             raise not_finite(number, videos, skipped=self._recipe.skip_nonfinite, own=mine)
 
     def _validate(self, epoch: int) -> dict[str, float]:
@@ -241,6 +246,7 @@ class Trainer:
                     self._val,
                     batch_size=self._plan.largest_piece,
                     precision=choose_precision(self._recipe, self._device),
+                    layout=choose_layout(self._recipe, self._device),
                     device=self._device,
                     workers=self._running.workers,
                     processes=self._processes,
@@ -273,7 +279,14 @@ class Trainer:
         progress = self._progress
         steps = self._plan.all_steps(epoch=progress.epochs_done, after=progress.steps_done)
         pieces = (piece.positions for step in steps for piece in step.pieces)
-        return batches(self._train, pieces, workers=self._running.workers, device=self._device)
+        loader = training_loader(
+            self._train,
+            pieces,
+            workers=self._running.workers,
+            device=self._device,
+            stalled_seconds=STALLED_SECONDS,
+        )
+        return batches(loader, stalled_seconds=STALLED_SECONDS)
 
     def _runner(self) -> nn.Module:
         """What computes a step's logits: the network, compiled and joined with those of other processes."""

@@ -31,3 +31,10 @@ def choose_layout(recipe: Recipe, device: torch.device) -> torch.memory_format:
     """Channels last on a GPU, where it is faster; not on a CPU, where GSF gains nothing from it."""
     wanted = device.type == "cuda" if recipe.channels_last is None else recipe.channels_last
     return torch.channels_last if wanted else torch.contiguous_format
+
+
+def as_laid_out(frames: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+    """`(B, T, 3, H, W)` in a memory format: convolutions take that of their input, whatever that of their weights."""
+    if layout == torch.contiguous_format:
+        return frames.contiguous()
+    return frames.movedim(2, -1).contiguous().movedim(-1, 2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from gsf.data.loader import workers as loader_processes
+
 
 @dataclass(frozen=True)
 class Running:
@@ -18,12 +20,7 @@ class Running:
 def running_here(
     *, workers: int | None = None, save_minutes: float | None = None, save_steps: int | None = None
 ) -> Running:
-    """How trainings run on this machine: as asked for, else by GSF_WORKERS and GSF_SAVE_MINUTES, else by default.
-
-    Loader processes by default: one less than the cores, at most 8.
-    """
-    if workers is None:
-        workers = int(os.environ.get("GSF_WORKERS", max(0, min(8, (os.cpu_count() or 1) - 1))))
+    """How trainings run on this machine: as asked for, else by GSF_WORKERS and GSF_SAVE_MINUTES, else by default."""
     if save_minutes is None:
         save_minutes = float(os.environ.get("GSF_SAVE_MINUTES", Running.save_minutes))
-    return Running(workers=workers, save_minutes=save_minutes, save_steps=save_steps)
+    return Running(workers=loader_processes(workers), save_minutes=save_minutes, save_steps=save_steps)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,20 +17,9 @@ from gsf.nn.model import VideoModel
 from gsf.params.recipe import Recipe
 from gsf.train.batches import Piece, Step
 from gsf.train.optimizer import set_rate
-from gsf.train.precision import autocast, choose_precision
+from gsf.train.precision import as_laid_out, autocast, choose_layout, choose_precision
+from gsf.train.preparing import Batch, Prepare, on_device
 from gsf.train.processes import Processes
-
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # clips, labels, indices of their videos
-
-
-class Prepare(Protocol):
-    """What happens to the clips of a piece on the device: augmentation there, mixing of clips and labels."""
-
-    def __call__(self, clips: torch.Tensor, labels: torch.Tensor, *, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Clips `(B, T, 3, H, W)` uint8 and labels `(B,)` to what `normalize` takes and labels, or `(B, K)` shares.
-
-        All that is random follows from `seed`.
-        """
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ class Stepper:
     ) -> None:
         self._model, self._runner, self._optimizer, self._recipe = model, runner, optimizer, recipe
         self._seed, self._processes, self._device, self._prepare = seed, processes, device, prepare
-        self._precision = choose_precision(recipe, device)
+        self._precision, self._layout = choose_precision(recipe, device), choose_layout(recipe, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._precision == "float16")
 
     def run(self, step: Step, batches: Sequence[Batch], *, number: int, lr: float, stop: bool) -> Sums:
@@ -107,13 +95,14 @@ class Stepper:
 
     def _piece(self, piece: Piece, batch: Batch, *, clips: int, number: int) -> torch.Tensor:
         """Add the gradient of one piece; its summed loss and its hits."""
-        seed = seed_of(self._seed, step=number, piece=piece.number)
-        torch.manual_seed(seed)  # dropout: the same after a restart
-        pixels, labels = (part.to(self._device, non_blocking=True) for part in batch[:2])
+        # Dropout: the same after a restart.
+        torch.manual_seed(seed_of(self._seed, step=number, piece=piece.number))
+        pixels, labels = on_device(batch, self._device)
         if self._prepare is not None:
-            pixels, labels = self._prepare(pixels, labels, seed=seed)
+            pixels, labels = self._prepare(pixels, labels, seed=self._seed, step=number, part=piece.number)
+        frames = as_laid_out(normalize(pixels, self._model.preprocessing), self._layout)
         with autocast(self._precision, self._device):
-            logits = self._runner(normalize(pixels, self._model.preprocessing)).float()
+            logits = self._runner(frames).float()
         smoothing = self._recipe.label_smoothing
         loss = functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
         # The mean over the clips of the step; joining the processes takes the mean over them, which is undone here.

@@ -10,10 +10,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from gsf.data.clips import ValidationClips
+from gsf.data.loader import evaluation_loader
 from gsf.data.preprocess import normalize
 from gsf.nn.model import VideoModel
-from gsf.train.loading import batches
-from gsf.train.precision import Precision, autocast
+from gsf.train.loading import STALLED_SECONDS, batches
+from gsf.train.precision import Precision, as_laid_out, autocast
 from gsf.train.processes import Processes
 
 
@@ -28,6 +29,7 @@ def validate(
     *,
     batch_size: int,
     precision: Precision,
+    layout: torch.memory_format,
     device: torch.device,
     workers: int,
     processes: Processes,
@@ -44,13 +46,15 @@ def validate(
     model.eval()
     own = range(processes.rank, len(clips), processes.count)
     pieces = [list(own[begin : begin + batch_size]) for begin in range(0, len(own), batch_size)]
+    loader = evaluation_loader(clips, pieces, workers=workers, device=device, stalled_seconds=STALLED_SECONDS)
     loss, hits = 0.0, 0.0
     with tqdm(total=len(own), desc=title, unit="clip", mininterval=1.0, disable=not processes.first) as bar:
-        for pixels, labels, _ in batches(clips, pieces, workers=workers, device=device):
+        for pixels, labels, _ in batches(loader, stalled_seconds=STALLED_SECONDS):
             if stop():
                 raise StoppedError
             with autocast(precision, device):
-                logits = model(normalize(pixels.to(device, non_blocking=True), model.preprocessing)).float()
+                frames = as_laid_out(normalize(pixels.to(device, non_blocking=True), model.preprocessing), layout)
+                logits = model(frames).float()
             labels = labels.to(device)
             loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
             hits += float((logits.argmax(1) == labels).sum())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from gsf.data.inputs import split_of
 from gsf.data.lists import read_manifest
@@ -41,7 +41,7 @@ class Killed(Dataset[torch.Tensor]):
 
 
 def test_loader_that_stands_still_is_named_as_such() -> None:
-    stream = batches(Slow(), [[0], [1]], workers=1, device=CPU, stalled_seconds=1)
+    stream = batches(DataLoader(Slow(), sampler=[0, 1], num_workers=1, timeout=1), stalled_seconds=1)
     next(stream)
     with pytest.raises(TrainError, match="no batch for 1 seconds, must within that: the disk"):
         next(stream)
@@ -49,7 +49,7 @@ def test_loader_that_stands_still_is_named_as_such() -> None:
 
 def test_loader_process_that_was_killed_is_named_as_such() -> None:
     with pytest.raises(TrainError, match=r"a loader process died.*GSF_WORKERS"):
-        next(batches(Killed(), [[0]], workers=1, device=CPU))
+        next(batches(DataLoader(Killed(), sampler=[0], num_workers=1), stalled_seconds=1))
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])

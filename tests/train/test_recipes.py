@@ -20,6 +20,7 @@ from gsf.train.activations import checkpoint_blocks
 from gsf.train.loop import Outcome
 from gsf.train.norms import frozen_norms
 from gsf.train.optimizer import parameter_groups
+from gsf.train.running import Running
 from gsf.train.step import seed_of
 from tests.pipeline.tiny import ROOT
 from tests.train.toy import Clips, network, recipe, train
@@ -131,14 +132,12 @@ def test_averaged_weights_are_validated_and_kept(tmp_path: Path) -> None:
     assert averaged.history[-1]["val_loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_soft_labels_of_a_hook_are_learned(tmp_path: Path) -> None:
-    def mixed(clips: torch.Tensor, labels: torch.Tensor, *, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        shares = functional.one_hot(labels, 3).float()
-        return clips, 0.8 * shares + 0.2 * shares.flip(0)
-
-    hard = train(tmp_path / "hard", recipe())
-    soft = train(tmp_path / "soft", recipe(), prepare=mixed)
-    assert not same(hard, soft)
+@pytest.mark.parametrize("mixing", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}], ids=str)
+def test_mixing_of_a_recipe_is_what_is_trained_on(mixing: dict[str, float], tmp_path: Path) -> None:
+    of = recipe(augment={"scales": [1.0], "mixing": mixing})
+    mixed = train(tmp_path / "mixed", of)
+    assert not same(train(tmp_path / "hard", recipe()), mixed)
+    assert same(train(tmp_path / "again", of, running=Running(workers=1)), mixed)
 
 
 def test_rate_follows_the_batch_where_asked() -> None:

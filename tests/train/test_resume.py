@@ -184,7 +184,7 @@ def broken_in_step(wanted: int) -> Any:
     """A hook that spoils the clips of one step: the third piece, if a step is one piece."""
     calls = 0
 
-    def spoil(clips: torch.Tensor, labels: torch.Tensor, *, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def spoil(clips: torch.Tensor, labels: torch.Tensor, **_: int) -> tuple[torch.Tensor, torch.Tensor]:
         nonlocal calls
         calls += 1
         return (clips.float() * float("nan") if calls == wanted else clips), labels
