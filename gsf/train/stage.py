@@ -10,6 +10,7 @@ import torch
 from gsf.data.clips import TrainingClips, ValidationClips
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.lists import read_manifest
+from gsf.data.loader import TOOLS as LOADER_TOOLS
 from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Videos
 from gsf.errors import TrainError
@@ -105,7 +106,7 @@ def run(
                 project.training_summary(study, run),
             ],
             entry=ENTRY,
-            tools=["torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors"],
+            tools=[*LOADER_TOOLS, "torchvision", "safetensors"],
             seed=seed,
             facts={
                 "device": device_name(target),
