@@ -64,8 +64,11 @@ def training_loader(
 def evaluation_loader(
     clips: Dataset[Any], batches: Iterable[Sequence[int]], *, workers: int, device: torch.device
 ) -> DataLoader[Any]:
-    """A batch for each of the lists of videos: `(clips or views (B, ..., 3, size, size) uint8, labels, indices)`."""
-    return _loader(clips, batches, workers=workers, device=device, collate=collate)
+    """A batch for each of the lists of videos: `(clips or views (B, ..., 3, size, size) uint8, labels, indices)`.
+
+    Channel by channel in memory: in the other layout convolutions round otherwise, and logits are for comparison.
+    """
+    return _loader(clips, batches, workers=workers, device=device, collate=default_collate)
 
 
 def collate(samples: Sequence[tuple[torch.Tensor, int, int]]) -> Batch:
