@@ -75,8 +75,11 @@ def evaluation_loader(
     device: torch.device,
     stalled_seconds: float = 0,
 ) -> DataLoader[Any]:
-    """A batch for each of the lists of videos: `(clips or views (B, ..., 3, size, size) uint8, labels, indices)`."""
-    return _loader(clips, batches, workers, device, collate, stalled_seconds)
+    """A batch for each of the lists of videos: `(clips or views (B, ..., 3, size, size) uint8, labels, indices)`.
+
+    Channel by channel in memory: in the other layout convolutions round otherwise, and logits are for comparison.
+    """
+    return _loader(clips, batches, workers, device, default_collate, stalled_seconds)
 
 
 def collate(samples: Sequence[tuple[torch.Tensor, int, int]]) -> Batch:

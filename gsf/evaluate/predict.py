@@ -132,7 +132,7 @@ def full_float32() -> Iterator[None]:
 def _forward(model: VideoModel, clips: torch.Tensor, *, batch_size: int, device: torch.device) -> Array:
     """`(n, V, T, 3, H, W)` uint8 to `(n, V, C)`; never more than `batch_size` views at once."""
     parts = [
-        model(normalize(part.to(device, non_blocking=True), model.preprocessing).contiguous()).float().cpu()
+        model(normalize(part.to(device, non_blocking=True), model.preprocessing)).float().cpu()
         for part in torch.split(clips.flatten(0, 1), batch_size)  # (<= batch_size, T, 3, H, W)
     ]
     logits: Array = torch.cat(parts).view(*clips.shape[:2], -1).numpy()

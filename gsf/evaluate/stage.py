@@ -10,6 +10,7 @@ import torch
 from gsf.data.clips import EvaluationClips
 from gsf.data.inputs import data_inputs, shard_paths, split_of
 from gsf.data.lists import Manifest, read_manifest
+from gsf.data.loader import TOOLS as LOADER_TOOLS
 from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Split, Videos
 from gsf.errors import EvaluationError
@@ -29,7 +30,7 @@ from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, deterministic, device_name
 
 ENTRY = "gsf.evaluate.stage"
-TOOLS = ("torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors")
+TOOLS = (*LOADER_TOOLS, "torchvision", "safetensors")
 CONFUSION_COLUMNS = ("actual", "predicted")
 SPLIT = "test"
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from gsf.data.augment.mixing import Mixer
 from gsf.data.clips import TrainingClips, ValidationClips
 from gsf.data.loader import training_loader
 from gsf.errors import PreemptedError, TrainError
@@ -27,7 +28,7 @@ from gsf.train.norms import fix, frozen_norms, share_norms, train_mode
 from gsf.train.observer import Observer
 from gsf.train.optimizer import build_optimizer
 from gsf.train.precision import choose_layout, choose_precision
-from gsf.train.preparing import Batch, Mixer, Prepare
+from gsf.train.preparing import Batch, Prepare
 from gsf.train.processes import Processes
 from gsf.train.rates import Rates
 from gsf.train.running import Running

@@ -8,8 +8,6 @@ from typing import Any, Protocol
 import torch
 
 from gsf.data.augment.clip import augment_on_device
-from gsf.data.augment.mixing import draw_mix
-from gsf.params.augment import Mixing
 
 # Clips, labels and indices of their videos; four parts where whole clips come with what they are to go through.
 Batch = Sequence[Any]
@@ -25,30 +23,6 @@ class Prepare(Protocol):
 
         All that is random follows from the training's seed, the step and the part of the step.
         """
-
-
-class Mixer:
-    """Mixup and CutMix as a recipe asks for them.
-
-    Args:
-        params: of the recipe.
-        num_classes: K.
-    """
-
-    def __init__(self, params: Mixing, *, num_classes: int) -> None:
-        self._params, self._num_classes = params, num_classes
-
-    def __call__(
-        self, clips: torch.Tensor, labels: torch.Tensor, *, seed: int, step: int, part: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        batch_size, (height, width) = len(labels), clips.shape[-2:]
-        found = draw_mix(
-            self._params, batch_size=batch_size, height=height, width=width, seed=seed, step=step, part=part
-        )
-        if found is None:
-            return clips, labels
-        # Before normalising, which is linear: what is mixed is the same.
-        return found.mix(clips.float()), found.targets(labels, num_classes=self._num_classes)
 
 
 def on_device(batch: Batch, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,6 +11,7 @@ import torch
 from gsf.data.clips import TrainingClips, ValidationClips
 from gsf.data.inputs import data_inputs, flipped_labels, shard_paths, split_of
 from gsf.data.lists import read_manifest
+from gsf.data.loader import TOOLS as LOADER_TOOLS
 from gsf.data.videos import Videos
 from gsf.errors import PreemptedError, TrainError
 from gsf.nn.model import DOWNLOADED
@@ -20,6 +21,7 @@ from gsf.params.model import Model
 from gsf.params.recipe import Recipe
 from gsf.project import Project
 from gsf.provenance.code import code_digests
+from gsf.provenance.environment import package_versions
 from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, hash_cache, read_receipt, root_input, seal
@@ -33,6 +35,7 @@ from gsf.train.processes import Processes, processes
 from gsf.train.running import Running, running_here
 
 ENTRY = "gsf.train.stage"
+TOOLS = (*LOADER_TOOLS, "torchvision", "safetensors")
 CURVE_COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1")
 
 
@@ -149,7 +152,7 @@ def _run(
             project.training_summary(asked.study, asked.run),
         ],
         entry=ENTRY,
-        tools=["torch", "torchvision", "simplejpeg", "numpy", "lmdb", "safetensors"],
+        tools=TOOLS,
         seed=asked.seed,
         facts={
             "device": device_name(device),
@@ -248,7 +251,7 @@ def _training_key(
                 "processes": count,
                 "device": device_name(device),
                 "code": code_digests(ENTRY),
-                "torch": torch.__version__,
+                "tools": package_versions(TOOLS),
             }
         )
     )

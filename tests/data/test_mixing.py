@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsf.data.augment.mixing import BatchMix, draw_mix
+from gsf.data.augment.mixing import BatchMix, Mixer, draw_mix
 from gsf.params.augment import Mixing
 from gsf.params.base import validate
 
@@ -86,6 +86,18 @@ def test_cross_entropy_takes_the_targets() -> None:
         for target in (labels, labels[list(drawn.partners)])
     )
     torch.testing.assert_close(loss, drawn.share * own + (1 - drawn.share) * other)
+
+
+def test_a_mixer_takes_the_bytes_of_a_batch_and_gives_levels_and_shares() -> None:
+    clips, labels = torch.randint(0, 256, (4, 2, 3, 20, 30), dtype=torch.uint8), torch.tensor([0, 2, 1, 2])
+    for params in (Mixing(mixup=0.4), Mixing(cutmix=1.0)):
+        mixed, shares = Mixer(params, num_classes=3)(clips, labels, seed=7, step=2)
+        drawn = draw(2, params, batch_size=4, seed=7)
+        assert torch.equal(mixed, drawn.mix(clips.float()).to(mixed.dtype))
+        assert torch.equal(shares, drawn.targets(labels, num_classes=3))
+    alone = Mixer(BOTH, num_classes=3)(clips[:1], labels[:1], seed=7)
+    assert torch.equal(alone[0], clips[:1])
+    assert torch.equal(alone[1], labels[:1])
 
 
 def test_mixing_that_mixes_nothing_is_an_error() -> None:

@@ -42,6 +42,30 @@ class BatchMix:
         return torch.lerp(own[list(self.partners)], own, self.share)
 
 
+@dataclass(frozen=True)
+class Mixer:
+    """Mixes the batches of a training: what a step does to clips and labels in front of the network."""
+
+    params: Mixing
+    num_classes: int
+
+    def __call__(
+        self, clips: torch.Tensor, labels: torch.Tensor, *, seed: int, step: int = 0, part: int = 0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`(B, T, 3, H, W)` uint8 and `(B,)` to bytes or floats of the same levels, and shares `(B, num_classes)`.
+
+        A batch that is left as it is keeps its labels `(B,)`.
+        """
+        height, width = clips.shape[-2:]
+        drawn = draw_mix(
+            self.params, batch_size=len(clips), height=height, width=width, seed=seed, step=step, part=part
+        )
+        if drawn is None:
+            return clips, labels
+        mixed = drawn.mix(clips.float() if drawn.box is None else clips)
+        return mixed, drawn.targets(labels, num_classes=self.num_classes)
+
+
 def draw_mix(
     params: Mixing | None, *, batch_size: int, height: int, width: int, seed: int, step: int, part: int = 0
 ) -> BatchMix | None:
