@@ -39,6 +39,7 @@ def receipt_paths(project: Project) -> Iterator[Path]:
     """Every receipt that a stage has written; folders of videos are not looked into."""
     for pattern in (
         "data/*/*.receipt.json",
+        "data/*/annotated/receipt.json",
         "data/*/plan/*.receipt.json",
         "data/*/extracted/*.receipt.json",
         "runs/*/train/*/receipt.json",

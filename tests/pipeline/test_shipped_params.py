@@ -40,5 +40,10 @@ def test_a_shipped_parameter_file_is_valid(name: str) -> None:
         assert item.model_dump()["name"] == path.stem
 
 
+def test_the_recipe_without_validation_differs_from_the_published_one_in_the_choice_of_the_epoch_alone() -> None:
+    paper, last = (load(Recipe, ROOT / f"params/recipes/{name}.yaml").model_dump() for name in ("paper", "paper-last"))
+    assert last == paper | {"name": "paper-last", "select": "last"}
+
+
 def test_every_kind_of_file_is_shipped() -> None:
     assert {Path(name).parent.name for name in FILES if name.endswith(".yaml")} == {*SCHEMAS, "studies", "params"}

@@ -25,7 +25,7 @@ class FileRole:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class PublishedBenchmark:
     """One published benchmark."""
 
     title: str
@@ -43,18 +43,18 @@ class Benchmark:
     max_seconds: int = 300  # wall clock for decoding one video
 
 
-def _something(version: str, *, suffix: str) -> tuple[FileRole, ...]:
-    """Names as first published, then those of the present download."""
-    roles = (("labels", True), ("train", True), ("validation", True), ("test", False))
-    short = (lambda name: (f"{name}.{suffix}",)) if version == "v2" else (lambda name: ())
-    return tuple(
-        FileRole(
-            "val" if name == "validation" else name,
-            (f"something-something-{version}-{name}.{suffix}", *short(name)),
-            required,
-        )
-        for name, required in roles
-    )
+_SSV1_FILES = (
+    FileRole("labels", ("something-something-v1-labels.csv",)),
+    FileRole("train", ("something-something-v1-train.csv",)),
+    FileRole("val", ("something-something-v1-validation.csv",)),
+    FileRole("test", ("something-something-v1-test.csv",), required=False),
+)
+_SSV2_FILES = (
+    FileRole("labels", ("something-something-v2-labels.json", "labels.json")),
+    FileRole("train", ("something-something-v2-train.json", "train.json")),
+    FileRole("val", ("something-something-v2-validation.json", "validation.json")),
+    FileRole("test", ("something-something-v2-test.json", "test.json"), required=False),
+)
 
 
 def _ucf101_files(split: int) -> tuple[FileRole, ...]:
@@ -70,12 +70,12 @@ _LEFT_RIGHT = (
     " 'pulling it right out' means 'at once'"
 )
 
-BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
+BENCHMARKS: Mapping[str, PublishedBenchmark] = MappingProxyType(
     {
-        "ssv1": Benchmark(
+        "ssv1": PublishedBenchmark(
             title="Something-Something V1",
-            home="https://www.qualcomm.com/developer/software/something-something-v-2-dataset (V1: 20BN's archives)",
-            files=_something("v1", suffix="csv"),
+            home="its authors, 20BN; https://www.qualcomm.com/developer/software/something-something-v-2-dataset has V2",
+            files=_SSV1_FILES,
             read=lambda files, _: something.read_v1(files),
             naming="a folder of frames each: <id>/00001.jpg",
             grouping="single videos: who made them is not published",
@@ -83,17 +83,17 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
             flip_reason=_LEFT_RIGHT,
             source="jpeg_folders",
         ),
-        "ssv2": Benchmark(
+        "ssv2": PublishedBenchmark(
             title="Something-Something V2",
             home="https://www.qualcomm.com/developer/software/something-something-v-2-dataset",
-            files=_something("v2", suffix="json"),
+            files=_SSV2_FILES,
             read=lambda files, _: something.read_v2(files),
             naming="<id>.webm",
             grouping="single videos: who made them is not published",
             flip="pairs",
             flip_reason=_LEFT_RIGHT,
         ),
-        "kinetics400": Benchmark(
+        "kinetics400": PublishedBenchmark(
             title="Kinetics-400",
             home="https://github.com/cvdfoundation/kinetics-dataset",
             files=(
@@ -108,7 +108,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
             flip_reason="no class name has a side; writing in the picture is mirrored, as in every published recipe",
             on_missing="exclude",
         ),
-        "diving48": Benchmark(
+        "diving48": PublishedBenchmark(
             title="Diving48",
             home="http://www.svcl.ucsd.edu/projects/resound/dataset.html",
             files=(
@@ -125,7 +125,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
                 " which side, and boards are filmed from both"
             ),
         ),
-        "epic100": Benchmark(
+        "epic100": PublishedBenchmark(
             title="EPIC-KITCHENS-100",
             home="https://github.com/epic-kitchens/epic-kitchens-100-annotations",
             files=(
@@ -146,7 +146,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
             max_frames=400_000,
             max_seconds=14_400,
         ),
-        "ucf101": Benchmark(
+        "ucf101": PublishedBenchmark(
             title="UCF101",
             home="https://www.crcv.ucf.edu/data/UCF101.php",
             files=_ucf101_files(1),
