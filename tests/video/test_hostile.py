@@ -5,11 +5,13 @@ Never in a hang, a crash of the stage, a connection, a look at another file, or 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import resource
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -164,6 +166,26 @@ def listener() -> Iterator[Listener]:
     found.close()
 
 
+class Watch:
+    """Whether anybody opened one of some files, as the kernel says (inotify)."""
+
+    _OPENED = 0x20
+
+    def __init__(self, *paths: Path) -> None:
+        if not sys.platform.startswith("linux"):
+            pytest.skip("needs inotify")
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._events = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        for path in paths:
+            assert libc.inotify_add_watch(self._events, os.fsencode(path), self._OPENED) >= 0
+
+    def opened(self) -> bool:
+        try:
+            return bool(os.read(self._events, 4096))
+        except BlockingIOError:
+            return False
+
+
 SCRIPTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}\n#EXT-X-ENDLIST\n",
     "hls_key": '#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n#EXTINF:5,\nclip.mp4\n#EXT-X-ENDLIST\n',
@@ -200,11 +222,13 @@ def test_a_script_named_like_a_video_opens_nothing(
             content = script.format(url=url, port=listener.port)
             for suffix in (".mp4", ".ts") if target in ("file", "http") else (".avi",):
                 (videos / f"{kind}_{target}{suffix}").write_text(content)
-    accessed = secret.stat().st_atime_ns
+    watch = Watch(secret, text)
     found = outcome(tmp_path)
+    assert not watch.opened()
     assert all(not text.isdigit() for text in found.values()), found
     assert listener.visits == 0
-    assert secret.stat().st_atime_ns == accessed
+    secret.read_bytes()
+    assert watch.opened()  # so it would have seen that
     assert not any(MARKER in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != text)
 
 
