@@ -75,6 +75,7 @@ def _header_frames(stream: VideoStream) -> int | None:
 
 def _rotation(container: InputContainer, stream: VideoStream, name: str) -> int:
     """From the display matrix, which PyAV gives with a decoded frame, in degrees counter-clockwise."""
+    stream.codec_context.thread_count = 1  # one a core would not fit into the child's memory on a large machine
     for count, packet in enumerate(container.demux(stream)):
         for frame in packet.decode():
             return round(-frame.rotation / 90) * 90 % 360

@@ -8,62 +8,18 @@ from __future__ import annotations
 import os
 import random
 import resource
-import socket
-import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 
-from gsf.data import inventory, listing
 from gsf.errors import DataError, VideoError
-from gsf.project import Project
-from gsf.store import extract
-from gsf.store.check import check_shard
-from gsf.tables import read_table, write_table
 from gsf.video import libav, process
-from gsf.video.ffmpeg import FrameStream, Limits, executable, frames_command, safe_url
+from gsf.video.ffmpeg import FrameStream, Limits, frames_command, safe_url
 from gsf.video.probe import probe
 from tests import test_isolated
 from tests.video.clips import convert, run_ffmpeg, write_clip
-
-PARAMS = """\
-name: hostile
-videos: videos
-annotations: params/benchmarks/hostile.csv
-shards: 1
-on_unreadable: exclude
-extract: {{short_side: 32, jpeg_quality: 5, fps: {fps}, max_seconds: 20, max_frames: 400, max_pixels: 2000000}}
-labels: {{flip: free}}
-"""
-MARKER = b"This line must never be read by anything but its owner."
-
-
-def outcome(root: Path, *, fps: str = "null") -> dict[str, str]:
-    """Scan, inventory and extract all that lies in `root/videos`: the number of frames, or the reason, by name."""
-    (root / "params/benchmarks").mkdir(parents=True, exist_ok=True)
-    (root / "params/benchmarks/hostile.yaml").write_text(PARAMS.format(fps=fps))
-    (root / "requirements.lock").write_text("")
-    (root / "dvc.yaml").write_text("stages: {}\n")
-    project = Project(root)
-    rows = [(item.path, "class", "train") for item in listing.scan(root / "videos")]
-    write_table(root / "params/benchmarks/hostile.csv", ("path", "label", "split"), rows)
-    listing.run(project, "hostile")
-    inventory.run(project, "hostile")
-    extract.run(project, "hostile", "00", processes=2)
-    assert check_shard(project.shard("hostile", "00")) == []
-    table = {row["id"]: row for row in read_table(project.extracted("hostile", "00"), extract.COLUMNS)}
-    assert set(table) == {row[0] for row in rows}
-    for name, row in table.items():
-        assert bool(row["reason"]) != bool(row["frames"]), row
-        if row["reason"]:
-            assert row["reason"].startswith(f"{name}: "), row
-            assert str(root) not in row["reason"]
-    return {name: row["reason"] or row["frames"] for name, row in table.items()}
+from tests.video.outcome import outcome
 
 
 @pytest.fixture(scope="module")
@@ -131,96 +87,6 @@ def test_flipped_bytes_end_in_frames_or_an_exclusion(clip: Path, tmp_path: Path,
 @pytest.mark.slow
 def test_many_more_flipped_bytes_end_in_frames_or_an_exclusion(clip: Path, tmp_path: Path, videos: Path) -> None:
     assert len(campaign(clip, tmp_path, videos, seeds=range(9, 300))) == 5 * 291
-
-
-class Listener:
-    """A server that only remembers whether somebody came."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(0.2)
-        self.port, self.visits, self._stop = self._socket.getsockname()[1], 0, False
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while not self._stop:
-            try:
-                self._socket.accept()[0].close()
-                self.visits += 1
-            except TimeoutError:
-                continue
-
-    def close(self) -> None:
-        self._stop = True
-        self._thread.join()
-        self._socket.close()
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    found = Listener()
-    yield found
-    found.close()
-
-
-SCRIPTS = {
-    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}\n#EXT-X-ENDLIST\n",
-    "hls_key": '#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="{url}"\n#EXTINF:5,\nclip.mp4\n#EXT-X-ENDLIST\n',
-    "hls_concat": "#EXTM3U\n#EXTINF:5,\nconcat:{url}|{url}\n#EXT-X-ENDLIST\n",
-    "concat": "ffconcat version 1.0\nfile '{url}'\n",
-    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet '
-    'contentType="video"><Representation id="1"><BaseURL>{url}</BaseURL></Representation></AdaptationSet></Period>'
-    "</MPD>",
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {port} RTP/AVP 96\n"
-    "a=rtpmap:96 H264/90000\n",
-    "asx": '<asx version="3.0"><entry><ref href="{url}"/></entry></asx>',
-    "asf": "[Reference]\nRef1={url}?MSWMExt=.asf\n",
-    "rtsp": "rtsp://127.0.0.1:{port}/x\n",
-    "imf": '<?xml version="1.0"?><CompositionPlaylist><Annotation>{url}</Annotation></CompositionPlaylist>',
-    "svg": '<svg xmlns="http://www.w3.org/2000/svg"><image href="{url}"/></svg>',
-    "avisynth": 'DirectShowSource("{url}")\n',
-    "lrc": "[re:{url}]\n[00:01.00]text\n",
-}
-
-
-def test_a_script_named_like_a_video_opens_nothing(
-    clip: Path, tmp_path: Path, videos: Path, listener: Listener
-) -> None:
-    secret = tmp_path / "secret.mp4"
-    secret.write_bytes(clip.read_bytes())
-    text = tmp_path / "secret.txt"
-    text.write_bytes(MARKER)
-    targets = {
-        "file": f"file://{secret}", "path": str(secret), "up": "../secret.mp4", "text": f"file:{text}",
-        "http": f"http://127.0.0.1:{listener.port}/x.mp4", "tcp": f"tcp://127.0.0.1:{listener.port}",
-    }  # fmt: skip
-    for kind, script in SCRIPTS.items():
-        for target, url in targets.items():
-            content = script.format(url=url, port=listener.port)
-            for suffix in (".mp4", ".ts") if target in ("file", "http") else (".avi",):
-                (videos / f"{kind}_{target}{suffix}").write_text(content)
-    accessed = secret.stat().st_atime_ns
-    found = outcome(tmp_path)
-    assert all(not text.isdigit() for text in found.values()), found
-    assert listener.visits == 0
-    assert secret.stat().st_atime_ns == accessed
-    assert not any(MARKER in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path != text)
-
-
-def test_a_movie_whose_track_lies_elsewhere_stays_without_it(
-    clip: Path, tmp_path: Path, videos: Path, listener: Listener
-) -> None:
-    """QuickTime may keep its samples in another file, named by a data reference."""
-    data = convert(clip, tmp_path / "x.mov", "-c", "copy").read_bytes()
-    # dref: an entry `url ` with flag 1 (in this file) becomes one with flag 0 and a location.
-    at = data.index(b"url \x00\x00\x00\x01")
-    (videos / "flag.mov").write_bytes(data[: at + 7] + b"\0" + data[at + 8 :])
-    alias = data[:at] + b"alis\x00\x00\x00\x00" + data[at + 8 :]
-    (videos / "alias.mov").write_bytes(alias)
-    for name, text in outcome(tmp_path).items():
-        assert text == "12" or not text.isdigit(), (name, text)
-    assert listener.visits == 0
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -292,40 +158,6 @@ def test_a_still_of_ten_hours_is_one_frame_and_no_more_than_the_limit_at_a_rate(
     assert time.monotonic() - begin < 60
 
 
-ODD = {
-    "odd.mp4": ("-vf", "scale=47:35", "-pix_fmt", "yuv444p"),
-    "tiny.avi": ("-vf", "scale=2:2", "-c:v", "mpeg4"),
-    "narrow.mkv": ("-vf", "scale=8:400", "-c:v", "ffv1"),
-    "interlaced.ts": ("-c:v", "mpeg2video", "-flags", "+ilme+ildct", "-r", "25"),
-    "alpha.mov": ("-c:v", "qtrle", "-pix_fmt", "argb"),
-    "alpha.webm": ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-cpu-used", "8"),
-    "full444.mp4": ("-pix_fmt", "yuvj444p"),
-    "ten_bit.mp4": ("-pix_fmt", "yuv420p10le"),
-    "twelve_bit.mkv": ("-c:v", "ffv1", "-pix_fmt", "yuv444p12le"),
-    "grey.avi": ("-c:v", "mjpeg", "-pix_fmt", "gray"),
-    "rgb.avi": ("-c:v", "rawvideo", "-pix_fmt", "bgr24"),
-    "palette.gif": (),
-    "variable.mkv": ("-c", "copy", "-bsf:v", "setts=ts=N*N*700"),
-    "equal.mkv": ("-c", "copy", "-bsf:v", "setts=ts=floor(N/3)*1000"),
-    "anamorphic.mp4": ("-vf", "setsar=16/11"),
-    "prores.mov": ("-c:v", "prores_ks"),
-    "theora.ogv": ("-c:v", "libtheora"),
-    "b_frames.mp4": ("-bf", "3", "-g", "12"),
-    "sound_first.mkv": ("-f", "lavfi", "-i", "sine=duration=2", "-map", "1:a", "-map", "0:v"),
-}
-
-
-def test_odd_but_healthy_files_give_all_their_frames(clip: Path, tmp_path: Path, videos: Path) -> None:
-    encoders = subprocess.run([executable(), "-hide_banner", "-encoders"], capture_output=True, check=True).stdout
-    made = {name: options for name, options in ODD.items() if "libtheora" not in options or b"libtheora" in encoders}
-    for name, options in made.items():
-        run_ffmpeg("-i", safe_url(clip), *options, safe_url(videos / name))
-    found = outcome(tmp_path)
-    wanted = dict.fromkeys(made, "12")
-    wanted["interlaced.ts"] = "30"  # of 1.2 s at 25 a second
-    assert found == wanted
-
-
 NAMES = ["with space.mp4", "%03d.mp4", "-leading.mp4", "-i.mp4", "quote'\".mp4", "weiß 日本.mp4", "a;b|c&d$(e).mp4",
          "[0:v].mp4", "*?.mp4", "http:x.mp4", "file:y.mp4", "pipe:.mp4", "concat:a|b.mp4", "~.mp4", "%s%n.mp4",
          ",=:.mp4", "data:x,y.mp4"]  # fmt: skip
@@ -344,40 +176,6 @@ def test_a_name_that_cannot_be_an_id_is_an_error_that_names_it(
     (videos / os.fsdecode(name)).write_bytes(clip.read_bytes())
     with pytest.raises(DataError, match=r"must|rename"):
         outcome(tmp_path)
-
-
-def times(path: Path) -> list[Fraction]:
-    """When each frame is shown, in seconds from the first."""
-    with av.open(str(path)) as container:
-        pts = [frame.pts * Fraction(frame.time_base) for frame in container.decode(video=0)]
-    return [time - pts[0] for time in pts]
-
-
-def test_the_times_of_a_variable_rate_choose_the_frames(clip: Path, tmp_path: Path, videos: Path) -> None:
-    """Frame k is the last one that begins no later than k / fps."""
-    path = convert(clip, videos / "x.mkv", "-c", "copy", "-bsf:v", "setts=ts=(N*N+3)*100")
-    starts = times(path)
-    assert len(starts) == len(set(starts)) == 12
-    limits = Limits(seconds=20, frames=400, pixels=1_000_000)
-    every = list(FrameStream(path, name="x", short_side=32, quality=5, limits=limits))
-    for fps in (5.0, 12.5, 29.97):
-        stream = FrameStream(path, name="x", short_side=32, quality=5, limits=limits, fps=fps)
-        chosen = list(stream)
-        for k, frame in enumerate(chosen):
-            shown = max(n for n in range(12) if starts[n] <= k / Fraction(str(fps)))
-            assert frame == every[shown], (fps, k, shown)
-        assert stream.counts is not None
-        assert stream.counts.decoded == 12
-        assert len(chosen) == stream.counts.written > starts[-1] * fps
-        assert chosen == list(FrameStream(path, name="x", short_side=32, quality=5, limits=limits, fps=fps))
-
-
-def test_a_rate_far_above_or_below_the_source_repeats_or_leaves_out(clip: Path) -> None:
-    limits = Limits(seconds=20, frames=400, pixels=1_000_000)
-    every = list(FrameStream(clip, name="x", short_side=32, quality=5, limits=limits))
-    for fps, step in ((10.0, [*range(12)]), (5.0, [*range(0, 12, 2)]), (20.0, [n // 2 for n in range(24)]), (0.5, [0])):
-        chosen = list(FrameStream(clip, name="x", short_side=32, quality=5, limits=limits, fps=fps))
-        assert chosen == [every[n] for n in step], fps
 
 
 def test_the_limit_on_memory_reaches_ffmpeg(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
