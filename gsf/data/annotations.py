@@ -53,11 +53,12 @@ class Annotation:
 def read_annotations(path: Path) -> list[Annotation]:
     """The rows of an annotation file, in its order; DataError names the file, the line and the rule."""
     lines: dict[str, int] = {}
+    labels: dict[str, str] = {}
     whole: dict[str, int] = {}
     cut: set[str] = set()
     found = []
     for line, row in numbered_rows(path, REQUIRED, optional=OPTIONAL):
-        item = _annotation(row, f"{path}, line {line}")
+        item = _annotation(row, f"{path}, line {line}", labels)
         _once(item.id, line, lines, path=path, what="id" if "id" in row else "path")
         if item.start_frame is None:
             whole[item.path] = line
@@ -75,7 +76,8 @@ def read_annotations(path: Path) -> list[Annotation]:
     return found
 
 
-def _annotation(row: Mapping[str, str], where: str) -> Annotation:
+def _annotation(row: Mapping[str, str], where: str, labels: dict[str, str]) -> Annotation:
+    """`labels` holds those that were checked, so that all rows of a class share one."""
     split = _SPLIT.get(row["split"])
     if split is None:
         raise DataError(f"{where}: split {shown(row['split'])} must be train, val or test")
@@ -85,7 +87,10 @@ def _annotation(row: Mapping[str, str], where: str) -> Annotation:
     if sha256 is not None and not _SHA256.fullmatch(sha256):
         raise DataError(f"{where}: sha256 {shown(sha256)} must be 64 hexadecimal digits")
     start, stop, fps = _segment(row, where)
-    return Annotation(path, check_label(row["label"], where=where), split, name, start, stop, fps, sha256)
+    label = labels.get(row["label"])
+    if label is None:
+        label = labels.setdefault(row["label"], check_label(row["label"], where=where))
+    return Annotation(path, label, split, name, start, stop, fps, sha256)
 
 
 def _segment(row: Mapping[str, str], where: str) -> tuple[int | None, int | None, Fraction | None]:

@@ -63,7 +63,7 @@ def clone(by_snakemake: ToyClone, tmp_path: Path) -> ToyClone:
 
 def test_both_runners_write_the_same_receipts(by_dvc: ToyClone, by_snakemake: ToyClone) -> None:
     assert by_dvc.receipts() == by_snakemake.receipts()
-    assert len(by_dvc.receipts()) == 12
+    assert len(by_dvc.receipts()) == 14
 
 
 def test_after_record_both_runners_have_nothing_to_do(clone: ToyClone) -> None:
@@ -111,6 +111,16 @@ def test_changed_code_runs_the_stages_that_import_it(clone: ToyClone) -> None:
     agree(clone)
 
 
+def test_an_inventory_that_leaves_the_plans_as_they_are_extracts_nothing(by_dvc: ToyClone, tmp_path: Path) -> None:
+    copy = ToyClone.__new__(ToyClone)
+    copy.root = tmp_path / "clone"
+    shutil.copytree(by_dvc.root, copy.root, symlinks=True)
+    copy.project = type(by_dvc.project)(copy.root)
+    copy.edit("params/benchmarks/mini.yaml", "on_missing: stop", "on_missing: exclude")
+    copy.dvc("repro", "manifest@mini")
+    assert copy.ran() == ["inventory@mini", "manifest@mini"]
+
+
 def test_new_times_alone_run_nothing(clone: ToyClone) -> None:
     for name in ("dvc.yaml", "params/plan.yaml", "params/recipes/tiny.yaml", "gsf/gsf_train_stage.py"):
         (clone.root / name).touch()
@@ -153,7 +163,7 @@ def test_what_dvc_finds_stale_snakemake_runs_after_sync(clone: ToyClone) -> None
 def test_sync_refuses_what_is_not_recorded(clone: ToyClone) -> None:
     with pytest.raises(PipelineError, match=r"train@tiny-gsf-s0.*complete, but DVC does not know.*run `gsf record`"):
         sync(clone.project)
-    assert len(clone.receipts()) == 12
+    assert len(clone.receipts()) == 14
 
 
 def test_a_failed_job_leaves_the_others_recorded(tmp_path: Path) -> None:
