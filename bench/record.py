@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PACKAGES = ("torch", "torchvision", "triton", "numpy", "lmdb", "av", "imageio-ffmpeg")
+PACKAGES = ("torch", "torchvision", "triton", "numpy", "pyarrow", "lmdb", "av", "imageio-ffmpeg")
 
 
 def machine() -> str:
