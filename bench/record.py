@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PACKAGES = ("torch", "torchvision", "triton", "numpy", "lmdb", "av", "imageio-ffmpeg", "pillow", "simplejpeg")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "triton",
+    "numpy",
+    "pyarrow",
+    "lmdb",
+    "av",
+    "imageio-ffmpeg",
+    "pillow",
+    "simplejpeg",
+)
 
 
 def machine() -> str:

@@ -122,11 +122,10 @@ def test_one_added_video_rebuilds_one_shard_only(clones: tuple[Clone, Clone], tm
     study.activate(clone.project, "tiny")
     clone.start()
 
-    def run() -> None:
+    def run() -> str:
         if runner == "dvc":
-            clone.dvc("repro", "manifest@own")
-        else:
-            clone.snakemake("data/own/manifest.csv")
+            return clone.dvc("repro", "manifest@own")
+        return clone.snakemake("data/own/manifest.csv")
 
     run()
     shards = {shard: clone.project.shard("own", shard) for shard in ("00", "01")}
@@ -134,8 +133,11 @@ def test_one_added_video_rebuilds_one_shard_only(clones: tuple[Clone, Clone], tm
 
     shutil.copy2(videos / later[0], clone.root / "videos" / later[0])
     write_labels(names)
-    run()
+    text = run()
     changed = shard_of(later[0], 2)
+    if runner == "dvc":
+        again = ["inventory@own", f"extract@own-{changed}", "manifest@own"]
+        assert [name for name in ran_by_dvc(text) if not name.startswith("scan@")] == sorted(again)
     same = next(shard for shard in shards if shard != changed)
     assert sha256_file(shards[changed]) != before[changed][1]
     assert (shards[same].stat().st_ino, sha256_file(shards[same])) == before[same]

@@ -111,6 +111,16 @@ def test_changed_code_runs_the_stages_that_import_it(clone: ToyClone) -> None:
     agree(clone)
 
 
+def test_an_inventory_that_leaves_the_plans_as_they_are_extracts_nothing(by_dvc: ToyClone, tmp_path: Path) -> None:
+    copy = ToyClone.__new__(ToyClone)
+    copy.root = tmp_path / "clone"
+    shutil.copytree(by_dvc.root, copy.root, symlinks=True)
+    copy.project = type(by_dvc.project)(copy.root)
+    copy.edit("params/benchmarks/mini.yaml", "on_missing: stop", "on_missing: exclude")
+    copy.dvc("repro", "manifest@mini")
+    assert copy.ran() == ["inventory@mini", "manifest@mini"]
+
+
 def test_new_times_alone_run_nothing(clone: ToyClone) -> None:
     for name in ("dvc.yaml", "params/plan.yaml", "params/recipes/tiny.yaml", "gsf/gsf_train_stage.py"):
         (clone.root / name).touch()
