@@ -135,3 +135,18 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_training_that_makes_room_exits_with_a_code_that_schedulers_start_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import gsf.train.stage
+    from gsf.errors import PreemptedError
+
+    def stopped(*args: object, **options: object) -> None:
+        raise PreemptedError("stopped by a signal; the same command goes on")
+
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(gsf.train.stage, "run", stopped)
+    assert main([*TRAIN, "--model", "gsf", "--recipe", "quick", "--seed", "0"]) == 75
+    assert capsys.readouterr().err == "stopped by a signal; the same command goes on\n"

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from gsf.errors import PreemptedError
+from gsf.project import Project
+from gsf.provenance.receipt import read_receipt
 from gsf.train.batches import Batches
 from gsf.train.launch import launch
 from tests.pipeline.tiny import ROOT
@@ -149,3 +152,22 @@ def _program(folder: Path, code: str) -> str:
     path.write_text(f"#!/bin/sh\nexec {sys.executable} {folder}/program.py\n")
     path.chmod(0o755)
     return os.fspath(path)
+
+
+STAGE = "train arrow --study s --run gsf-s0 --model gsf --recipe quick --seed 0 --threads 1 --workers 0 --device cpu"
+
+
+@pytest.mark.slow
+def test_launcher_and_torchrun_seal_the_same_receipt(small_project: Callable[[], Project]) -> None:
+    digests = []
+    for command in (
+        [sys.executable, "-m", "gsf", *STAGE.split(), "--devices", "2"],
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--", "gsf", *STAGE.split()],
+    ):
+        project = small_project()
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "GSF_MLFLOW": "off"}
+        subprocess.run(command, cwd=project.root, env=environment, check=True)
+        receipt = read_receipt(project.train_receipt("s", "gsf-s0"))
+        assert receipt.facts["processes"] == 2
+        digests.append(receipt.digest)
+    assert digests[0] == digests[1]

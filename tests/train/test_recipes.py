@@ -172,3 +172,10 @@ def test_shipped_recipe_trains_two_steps(path: Path, tmp_path: Path) -> None:
     outcome = train(tmp_path, of, clips=batch)
     assert len(outcome.history) == 2
     assert all(torch.isfinite(value).all() for value in outcome.weights.values() if value.is_floating_point())
+
+
+@pytest.mark.slow
+def test_compiled_network_trains_alike(tmp_path: Path) -> None:
+    plain, compiled = train(tmp_path / "plain", recipe()), train(tmp_path / "compiled", recipe(compile=True))
+    assert plain.weights.keys() == compiled.weights.keys()
+    assert close(plain, compiled)

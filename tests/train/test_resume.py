@@ -105,10 +105,10 @@ def end_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
         {"validate_every": 2, "select": "best", "ema": 0.99},
     ],
 )
-def test_recipe_ends_in_the_same_bytes_from_any_step(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_recipe_ends_in_the_same_bytes_from_the_middle_of_an_epoch(changes: dict[str, Any], tmp_path: Path) -> None:
     of = recipe(**changes)
     expected = train(tmp_path / "straight", of)
-    for steps in range(1, 6):
+    for steps in (1, 4):
         train_steps(steps, tmp_path / str(steps), of)
         again = train(tmp_path / str(steps), of)
         assert all(torch.equal(value, again.weights[name]) for name, value in expected.weights.items())
