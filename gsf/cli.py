@@ -188,7 +188,8 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     verify = verbs.add_parser("verify", help="check the chain behind the results")
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
-    verify.add_argument("--json", action="store_true")
+    verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
+    verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)
 
 
@@ -394,6 +395,10 @@ def _verify(args: argparse.Namespace) -> int:
     from gsf.provenance.verify import verify
 
     verdict = verify(Project.here(), args.target, deep=args.deep)
+    if args.recompute:
+        from gsf.report.recompute import recomputed
+
+        verdict = recomputed(Project.here(), verdict)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
     return 0 if verdict.ok else 1
 
