@@ -68,13 +68,13 @@ def check_recomputed(project: Project, study: str, checked: dict[str, int]) -> I
     whole = True
     for run, protocol in _order(project, study, evaluations):
         receipt = evaluations[run, protocol]
-        scores_file = _scores_file(project, study, receipt)
-        if scores_file is None:
+        file = scores_file(project, study, receipt)
+        if file is None:
             whole = False
             yield Finding("absent", receipt.stage, "its scores are not here", "`dvc pull` or `dvc repro` brings them")
             continue
         try:
-            metrics, confusion, one = _compute(project, study, receipt, scores_file, run=run, protocol=protocol)
+            metrics, confusion, one = _compute(project, study, receipt, file, run=run, protocol=protocol)
         except (GsfError, OSError, ValueError, KeyError, TypeError) as error:
             whole = False
             yield Finding("broken", receipt.stage, f"cannot be computed again: {error}", _REMEDY)
@@ -97,7 +97,7 @@ def _order(project: Project, study: str, known: dict[tuple[str, str], Receipt]) 
     return [place for place in dict.fromkeys([*order, *sorted(known)]) if place in known]
 
 
-def _scores_file(project: Project, study: str, receipt: Receipt) -> Path | None:
+def scores_file(project: Project, study: str, receipt: Receipt) -> Path | None:
     """The very scores that a receipt lists, from results/ or the work tree; a copy in git counts even if changed."""
     command = Command.of(receipt)
     run, protocol = command.options["run"], command.options["protocol"]
@@ -110,12 +110,12 @@ def _scores_file(project: Project, study: str, receipt: Receipt) -> Path | None:
 
 
 def _compute(
-    project: Project, study: str, receipt: Receipt, scores_file: Path, *, run: str, protocol: str
+    project: Project, study: str, receipt: Receipt, file: Path, *, run: str, protocol: str
 ) -> tuple[dict[str, Any], bytes, Judged]:
     """Metrics, the bytes of the confusion, and what comparisons need, of one evaluation."""
     benchmark = Command.of(receipt).positional[0]
     manifest = json.loads((project.results(study) / "evidence" / benchmark / "manifest.json").read_bytes())
-    scores = read_scores(scores_file)
+    scores = read_scores(file)
     pairs = manifest["reversal_pairs"]
     excluded = sum(row["split"] == "test" for row in manifest["excluded"])
     metrics = compute_metrics(scores, reversal_pairs=pairs, excluded=excluded)
