@@ -203,7 +203,10 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     verify = verbs.add_parser("verify", help="check the chain behind the results")
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
-    verify.add_argument("--json", action="store_true")
+    verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
+    verify.add_argument("--replay", type=int, metavar="N", help="extract and score N random videos again")
+    verify.add_argument("--seed", type=int, default=0, help="of the choice of these videos")
+    verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)
 
 
@@ -421,6 +424,14 @@ def _verify(args: argparse.Namespace) -> int:
     from gsf.provenance.verify import verify
 
     verdict = verify(Project.here(), args.target, deep=args.deep)
+    if args.recompute:
+        from gsf.report.recompute import recomputed
+
+        verdict = recomputed(Project.here(), verdict)
+    if args.replay is not None:
+        from gsf.report.replay import replayed
+
+        verdict = replayed(Project.here(), verdict, count=args.replay, seed=args.seed)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
     return 0 if verdict.ok else 1
 

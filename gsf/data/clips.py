@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from gsf.data.augment.clip import ClipTransform
 from gsf.data.augment.resize import resize_short_side
 from gsf.data.crops import crops
+from gsf.data.order import in_order
 from gsf.data.sampling import Indices, dense, multi_clip, segment_centres, segment_random
 from gsf.data.videos import Videos
 from gsf.errors import DataError
@@ -150,13 +151,14 @@ class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
         return clips.transpose(1, 2).flatten(0, 1), self._videos.split.labels[index], index
 
     def frames_of(self, index: int) -> Indices:
-        """`(clips, T)` frames of a video."""
+        """`(clips, T)` frames of a video, in the protocol's order."""
         split, protocol = self._videos.split, self._protocol
         take = dense if protocol.sampling == "dense" else multi_clip
-        return _sample(
+        forward = _sample(
             split.ids[index],
             lambda: take(split.frames[index], protocol.frames, clips=protocol.clips, short=protocol.short_videos),
         )
+        return in_order(forward, protocol.time, video=split.ids[index], seed=protocol.time_seed)
 
 
 def epoch_order(num_videos: int, *, seed: int, epoch: int) -> list[tuple[int, int]]:

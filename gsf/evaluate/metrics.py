@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gsf.errors import EvaluationError
+from gsf.evaluate.calibration import expected_calibration_error
+from gsf.evaluate.intervals import Interval, bootstrap_mean_class, wilson
 from gsf.evaluate.scores import Scores
 
 Floats = npt.NDArray[np.float64]
@@ -20,12 +22,32 @@ Floats = npt.NDArray[np.float64]
 
 def video_scores(scores: Scores) -> Floats:
     """One row of class scores a video, (N, C): the mean over its views of logits or of softmax probabilities."""
-    values = scores.logits.astype(np.float64)
+    values: Floats = scores.logits.astype(np.float64)
     if scores.average == "probabilities":
-        values = np.exp(values - values.max(axis=2, keepdims=True))
-        values /= values.sum(axis=2, keepdims=True)
+        values = _softmax(values)
     averaged: Floats = values.mean(axis=1)
     return averaged
+
+
+def video_probabilities(scores: Scores) -> Floats:
+    """(N, C), each row sums to 1: the softmax of averaged logits, or the averaged probabilities."""
+    values = video_scores(scores)
+    return values if scores.average == "probabilities" else _softmax(values)
+
+
+def hits(scores: Scores) -> npt.NDArray[np.bool_]:
+    """(N,): whether the true class of each video ranks first."""
+    first: npt.NDArray[np.bool_] = _rank_of_label(video_scores(scores), scores.labels) == 0
+    return first
+
+
+def pair_hits(
+    scores: Scores, reversal_pairs: Sequence[Sequence[str]]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Whether the true class ranks before its partner, and the rows of the videos that this speaks of."""
+    partner = _partners(scores.classes, reversal_pairs)
+    rows = np.flatnonzero(partner[scores.labels] >= 0)
+    return _pair_hits(video_scores(scores), scores.labels, partner), rows
 
 
 def compute_metrics(scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], excluded: int) -> dict[str, Any]:
@@ -38,8 +60,11 @@ def compute_metrics(scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], 
 
     Returns:
         `n`, `top1`, `top5` (top min(5, C)), `per_class` (recall of each class that has videos), `mean_class` (their
-        mean), `excluded`, and, with pairs: `pair_accuracy`, the share of the `pair_n` videos whose class is in a pair
-        for which the true class has a higher score than its partner (at equal scores: a lower index).
+        mean), `ece` (`expected_calibration_error`), `excluded`, and, with pairs: `pair_accuracy`, the share of the
+        `pair_n` videos whose class is in a pair for which the true class has a higher score than its partner (at equal
+        scores: a lower index). `intervals` has `[low, high]` of 95 % by metric: Wilson's of `top1`, `top5` and
+        `pair_accuracy`, which are shares of all videos; the stratified bootstrap's of `mean_class`. `ece` has none:
+        resampled videos make it larger, always.
 
     Raises:
         EvaluationError: a pair names a class that the scores do not have.
@@ -56,13 +81,20 @@ def compute_metrics(scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], 
         "top1": float(hit.mean()),
         "top5": float((ranks < min(5, len(scores.classes))).mean()),
         "mean_class": float(np.mean([per_class[name] for name in scores.classes if name in per_class])),
+        "ece": expected_calibration_error(video_probabilities(scores), hit),
         "per_class": per_class,
         "excluded": excluded,
+    }
+    intervals = {
+        "top1": _share_interval(hit),
+        "top5": _share_interval(ranks < min(5, len(scores.classes))),
+        "mean_class": bootstrap_mean_class(hit, labels),
     }
     right = _pair_hits(values, labels, _partners(scores.classes, reversal_pairs))
     if right.size:
         metrics |= {"pair_accuracy": float(right.mean()), "pair_n": int(right.size)}
-    return metrics
+        intervals["pair_accuracy"] = _share_interval(right)
+    return metrics | {"intervals": {name: list(interval) for name, interval in intervals.items()}}
 
 
 def predictions(scores: Scores) -> npt.NDArray[np.int64]:
@@ -75,6 +107,17 @@ def confusion_rows(scores: Scores) -> Iterator[tuple[str, str]]:
     """`(actual, predicted)` class names, one row a video in the order of the scores."""
     for label, predicted in zip(scores.labels, predictions(scores), strict=True):
         yield scores.classes[label], scores.classes[predicted]
+
+
+def _softmax(values: Floats) -> Floats:
+    """Over the last axis."""
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _share_interval(hit: npt.NDArray[np.bool_]) -> Interval:
+    return wilson(int(hit.sum()), len(hit))
 
 
 def _rank_of_label(values: Floats, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -9,6 +9,9 @@ from pydantic import Field
 from gsf.params.augment import ShortVideos
 from gsf.params.base import Strict
 
+# Another order than forward asks what a network makes of time; see gsf.data.order.
+Time = Literal["forward", "reversed", "shuffled", "frozen"]
+
 
 class Protocol(Strict):
     """One protocol file, named frames x clips x crops."""
@@ -19,5 +22,7 @@ class Protocol(Strict):
     crops: Literal[1, 3]  # 1: centre; 3: left, centre, right or top, centre, bottom
     sampling: Literal["segments", "dense"] = "segments"
     short_videos: ShortVideos = "repeat"  # with fewer frames than a clip: frames repeat, clips wrap around, or error
+    time: Time = "forward"  # order of a clip's frames: backwards, in a fixed disorder, or the middle one repeated
+    time_seed: int = Field(default=0, ge=0)  # of the disorder, with the video's id
     average: Literal["logits", "probabilities"] = "logits"  # over clips and crops
     batch_size: int = Field(default=32, ge=1)  # views of one forward pass

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Kind = Literal["broken", "stale_params", "stale_code", "absent", "uncommitted"]
+Kind = Literal["broken", "close", "stale_params", "stale_code", "absent", "uncommitted"]
 
 _TITLES: dict[Kind, str] = {
     "broken": "BROKEN: bytes, receipts or numbers disagree",
+    "close": "close: other bytes, the same content within the stated tolerance",
     "stale_params": "stale parameters: changed since the results were made",
     "stale_code": "stale code: changed since the results were made",
     "absent": "absent: not here, so not checked",

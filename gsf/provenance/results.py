@@ -21,6 +21,7 @@ _KEYS = {
     "value": int | float,
     "n": int,
 }
+_INTERVAL = {"low", "high"}  # of 95 %; both, or neither for a metric that has none
 _RESTORE = "restore results/ from git, or run `gsf report` again"
 SNAKEMAKE_MARK = ".snakemake_timestamp"  # put by Snakemake into every folder that a rule writes; git and DVC ignore it
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
@@ -38,6 +39,8 @@ class Cell:
     value: int | float
     n: int
     receipt: str  # digest of the evaluation's receipt
+    low: float | None = None  # interval of 95 %
+    high: float | None = None
 
     @property
     def name(self) -> str:
@@ -55,8 +58,9 @@ def read_cells(project: Project, study: str) -> list[Cell]:
     if not isinstance(rows, list):
         raise ProvenanceError(f"{where}: holds {type(rows).__name__}, must be a list of cells")
     for number, row in enumerate(rows, 1):
-        good = isinstance(row, dict) and row.keys() == _KEYS.keys()
-        if not good or not all(isinstance(row[key], kind) for key, kind in _KEYS.items()):
+        good = isinstance(row, dict) and row.keys() - _KEYS.keys() in (set(), _INTERVAL) and _KEYS.keys() <= row.keys()
+        kinds = _KEYS | dict.fromkeys(row.keys() & _INTERVAL, int | float) if good else {}
+        if not good or not all(isinstance(row[key], kind) for key, kind in kinds.items()):
             raise ProvenanceError(f"{where}: cell {number} is not one, must have {', '.join(_KEYS)}")
     return [Cell(study=study, **row) for row in rows]
 
@@ -80,11 +84,15 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterat
         try:
             metrics = json.loads((_evidence(project, cell) / "metrics.json").read_bytes())
             value, n = metrics[cell.metric], metrics["pair_n" if cell.metric == "pair_accuracy" else "n"]
+            low, high = metrics.get("intervals", {}).get(cell.metric, (None, None))
         except _DAMAGED:
             yield Finding("broken", cell.name, f"its metrics.json lacks {cell.metric} or cannot be read", _RESTORE)
             continue
         if (value, n) != (cell.value, cell.n):
             what = f"says {cell.value} of {cell.n}, its metrics say {value} of {n}"
+            yield Finding("broken", cell.name, what, _RESTORE)
+        elif (low, high) != (cell.low, cell.high):
+            what = f"says the interval {cell.low} to {cell.high}, its metrics say {low} to {high}"
             yield Finding("broken", cell.name, what, _RESTORE)
 
 

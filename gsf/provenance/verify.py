@@ -23,9 +23,12 @@ from gsf.provenance.results import Cell, check_cells, check_evidence, check_repo
 from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
 from gsf.provenance.weights import check_weights, weights_of
 
+NOT_RECOMPUTED = (
+    "that the metrics follow from the scores: they are compared with their receipt, not computed again: `--recompute`"
+)
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
-    "that the metrics follow from the scores: they are compared with their receipt, not computed again",
+    NOT_RECOMPUTED,
     "who made the results: receipts are not signed; one who rewrites a receipt, all that rest on it and the history of"
     " git leaves a chain that agrees with itself",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,15 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from gsf.errors import EvaluationError
+from gsf.evaluate.outcome import Outcome, outcome_of
+from gsf.evaluate.scores import read_scores
 from gsf.params.base import load
 from gsf.params.study import Plan, PlannedImport, PlannedRun, PlannedTraining
 from gsf.project import Project
 from gsf.provenance.receipt import Input, Receipt, linked_inputs, read_receipt, root_input
+from gsf.report.paired import Judged
 from gsf.tables import read_table
 
-# Metrics that become cells, in the order of the table, and how people read them.
-METRICS = {
-    "pair_accuracy": "within pairs",
-    "top1": "top-1",
-    "top5": "top-5",
-    "mean_class": "mean per class",
-}
 CURVE_COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1")
 # State of batch normalisation: in the file, but nothing that training fits.
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -38,15 +34,19 @@ class Evaluation:
     protocol: str
     metrics: Mapping[str, Any]
     confusion: tuple[tuple[str, str], ...]  # actual, predicted; one a video
+    outcome: Outcome
     receipt: Receipt
 
     @property
     def benchmark(self) -> str:
         return self.training.benchmark
 
-    def n(self, metric: str) -> int:
-        """How many videos the metric speaks of."""
-        return int(self.metrics["pair_n" if metric == "pair_accuracy" else "n"])
+    def judged(self) -> Judged:
+        """As a comparison takes it."""
+        settings = self.receipt.content["params"].get(f"params/protocols/{self.protocol}.yaml", {})
+        return Judged(
+            self.benchmark, self.training.run, self.protocol, settings, self.outcome, receipt=self.receipt.digest
+        )
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,19 @@ def collect(project: Project, study: str) -> Material:
     if not plan.evaluations:
         raise EvaluationError("params/plan.yaml: evaluations is empty, must name at least one")
     inputs = [root_input(project, project.plan_file)]
+    manifests = {}
+    for benchmark in sorted({run.benchmark for run in runs.values()}):
+        inputs += _benchmark_inputs(project, benchmark)
+        manifests[benchmark] = _json(project.manifest_info(benchmark))
     evaluations = []
     for item in plan.evaluations.values():
         if item.run not in runs:
             known = ", ".join(sorted(runs))
             raise EvaluationError(f"params/plan.yaml: evaluations has the run {item.run!r}, must be one of {known}")
         inputs += _evaluation_inputs(project, study, item.run, item.protocol)
-        evaluations.append(_evaluation(project, study, runs[item.run], item.protocol))
+        pairs = manifests[runs[item.run].benchmark]["reversal_pairs"]
+        evaluations.append(_evaluation(project, study, runs[item.run], item.protocol, pairs))
     inputs += [item for run in runs.values() for item in _network_inputs(project, study, run)]
-    manifests = {}
-    for benchmark in sorted({run.benchmark for run in runs.values()}):
-        inputs += _benchmark_inputs(project, benchmark)
-        manifests[benchmark] = _json(project.manifest_info(benchmark))
     return Material(
         plan,
         tuple(evaluations),
@@ -161,10 +162,12 @@ def _benchmark_inputs(project: Project, benchmark: str) -> list[Input]:
     ]
 
 
-def _evaluation(project: Project, study: str, training: PlannedRun, protocol: str) -> Evaluation:
+def _evaluation(
+    project: Project, study: str, training: PlannedRun, protocol: str, pairs: Sequence[Sequence[str]]
+) -> Evaluation:
     path = project.metrics(study, training.run, protocol)
     metrics = _json(path)
-    missing = sorted({"n", "top1", "top5", "mean_class"} - metrics.keys())
+    missing = sorted({"n", "top1", "top5", "mean_class", "ece", "intervals"} - metrics.keys())
     if missing:
         raise EvaluationError(f"{project.relative(path)}: lacks {', '.join(missing)}, must be complete; evaluate again")
     rows = read_table(project.confusion(study, training.run, protocol), ("actual", "predicted"))
@@ -173,6 +176,7 @@ def _evaluation(project: Project, study: str, training: PlannedRun, protocol: st
         protocol=protocol,
         metrics=metrics,
         confusion=tuple((row["actual"], row["predicted"]) for row in rows),
+        outcome=outcome_of(read_scores(project.scores(study, training.run, protocol)), reversal_pairs=pairs),
         receipt=read_receipt(project.evaluate_receipt(study, training.run, protocol)),
     )
 

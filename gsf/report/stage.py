@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gsf.errors import EvaluationError
@@ -13,7 +11,9 @@ from gsf.provenance.hashing import write_atomically
 from gsf.provenance.receipt import Receipt, StageResult, seal
 from gsf.report.closure import closure
 from gsf.report.collect import Material, collect, evidence_files
+from gsf.report.paired import comparisons, time_evidence
 from gsf.report.pictures import confusion_png, curves_png
+from gsf.report.records import readable_json
 from gsf.report.tables import cells, index_page, page_tables, results_tables, study_page
 
 EVIDENCE_LIMIT = 1_000_000  # bytes; larger files stay out of git
@@ -57,9 +57,12 @@ def report_files(project: Project, material: Material) -> dict[str, bytes]:
             evidence[f"evidence/{name}"] = path.read_bytes()
         else:
             left_out.append(project.relative(path))
+    judged = [item.judged() for item in material.evaluations]
     receipts = {f"receipts/{digest}.json": data for digest, data in closure(project, material.inputs).items()}
     return {
-        "results.json": _readable_json(cells(material)),
+        "results.json": readable_json(cells(material)),
+        "comparisons.json": readable_json(comparisons(judged)),
+        "time.json": readable_json(time_evidence(judged)),
         "README.md": study_page(material, left_out=left_out, limit=EVIDENCE_LIMIT).encode("utf-8"),
         "curves.png": curves_png(material),
         "confusion.png": confusion_png(material),
@@ -99,12 +102,6 @@ def _write_readme_block(project: Project, study: str, tables: str) -> None:
     if path.is_file():
         text = path.read_text(encoding="utf-8")
         _write_if_changed(path, replace_block(text, study, tables).encode("utf-8"))
-
-
-def _readable_json(records: Sequence[Mapping[str, object]]) -> bytes:
-    """A list of records, one a line, so that a change in one number is a change of one line in git."""
-    lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records]
-    return ("[\n " + ",\n ".join(lines) + "\n]\n").encode("utf-8")
 
 
 def _write_if_changed(path: Path, data: bytes) -> None:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
-import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gsf.report.collect import METRICS, Evaluation, Material
+from gsf.report.collect import Evaluation, Material
+from gsf.report.paired import comparisons, time_evidence
+from gsf.report.paired_tables import comparison_section, time_section
+from gsf.report.records import METRICS, metric_cells, percent
 
 
 def cells(material: Material) -> list[dict[str, Any]]:
     """One record a number, in the order of the plan; `experiment` is the run: an experiment and its seed."""
     return [
-        {
-            "benchmark": item.benchmark,
-            "experiment": item.training.run,
-            "protocol": item.protocol,
-            "metric": metric,
-            "value": item.metrics[metric],
-            "n": item.n(metric),
-            "receipt": item.receipt.digest,
-        }
+        cell
         for item in material.evaluations
-        for metric in METRICS
-        if metric in item.metrics
+        for cell in metric_cells(
+            item.metrics,
+            benchmark=item.benchmark,
+            run=item.training.run,
+            protocol=item.protocol,
+            receipt=item.receipt.digest,
+        )
     ]
 
 
@@ -44,6 +43,7 @@ def results_tables(material: Material) -> str:
 def study_page(material: Material, *, left_out: Sequence[str], limit: int) -> str:
     """README.md of a study's results."""
     study, first = material.plan.study, cells(material)[0]
+    judged = [item.judged() for item in material.evaluations]
     return "\n".join(
         [
             f"# Results of the study `{study}`",
@@ -57,6 +57,8 @@ def study_page(material: Material, *, left_out: Sequence[str], limit: int) -> st
             *(["![Training loss and validation accuracy of every run](curves.png)", ""] if material.trainings else []),
             "![Confusion of the classes, one panel a run](confusion.png)",
             "",
+            *comparison_section(comparisons(judged)),
+            *time_section(time_evidence(judged)),
             *_imports(material),
             "## Videos",
             "",
@@ -115,7 +117,7 @@ def _table(material: Material, items: Sequence[Evaluation]) -> str:
     header += ["seeds"] if several else []
     lines = [_line(header), _line(["---", *["---:"] * (len(header) - 1)])]
     for row in rows.values():
-        values = [_percent([item.metrics[metric] for item in row if metric in item.metrics]) for metric in metrics]
+        values = [percent([item.metrics for item in row], metric) for metric in metrics]
         size = f"{material.parameters(row[0].training.run):,}"
         seeds = [str(len(row))] if several else []
         lines.append(_line([_row_name(material, row[0]), *values, str(row[0].metrics["n"]), size, *seeds]))
@@ -133,23 +135,20 @@ def _line(values: Sequence[str]) -> str:
     return f"| {' | '.join(values)} |"
 
 
-def _percent(values: Sequence[float]) -> str:
-    """A value, or the mean and the sample deviation over seeds."""
-    if not values:
-        return ""
-    mean = f"{100 * statistics.fmean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {100 * statistics.stdev(values):.1f}"
-
-
 def _notes(material: Material) -> Iterator[str]:
     if any("pair_accuracy" in item.metrics for item in material.evaluations):
         yield "*Within pairs*: whether the true class scores higher than its reversal in time; chance is 50 %."
     yield "*Mean per class*: mean of the classes' recalls. At equal scores the class with the lower index ranks first."
-    smallest = min(item.metrics["n"] for item in material.evaluations)
-    margin = 100 * 1.96 * math.sqrt(0.25 / smallest)
-    yield f"Of {smallest} videos, chance alone moves an accuracy by up to ±{margin:.1f} points (95 %, binomial)."
-    if len({item.seed for item in material.plan.experiments.values()}) > 1:
-        yield "Over several seeds: mean ± sample standard deviation."
+    yield "*Calibration error*: how far confidence is from accuracy, 0 is best (15 bins; Guo et al. 2017)."
+    runs = Counter((item.benchmark, item.protocol, item.training.experiment) for item in material.evaluations)
+    if min(runs.values()) == 1:
+        yield "*[low, high]*: 95 %, how far another draw of as many videos could move the number (Wilson's interval; of"
+        yield "*mean per class* a bootstrap over videos, stratified by class). Another training could move it too: that"
+        yield "is seen from several seeds alone."
+    if max(runs.values()) > 1:
+        yield "Of several seeds: mean ± sample standard deviation over as many trainings as *seeds* says, all on the"
+        yield "same videos. It says how far another training could move the number; how far other videos could, the"
+        yield "intervals of each run in [results.json](results.json) say."
 
 
 def _imports(material: Material) -> Iterator[str]:

@@ -16,7 +16,7 @@ from gsf.tables import read_table
 from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_journal
 
 CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")
-EVALUATED = ("top1", "top5", "mean_class", "pair_accuracy")
+EVALUATED = ("top1", "top5", "mean_class", "pair_accuracy", "ece")
 _SECTIONS = {"models": "model", "recipes": "recipe", "imports": "model"}
 
 
@@ -260,4 +260,7 @@ def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Rece
 
 def _measured(protocol: str, path: Path | None) -> dict[str, float]:
     content = json.loads(path.read_bytes()) if path else {}
-    return {f"{protocol}.{name}": float(content[name]) for name in EVALUATED if content.get(name) is not None}
+    found = {f"{protocol}.{name}": float(content[name]) for name in EVALUATED if content.get(name) is not None}
+    for name, (low, high) in content.get("intervals", {}).items():
+        found |= {f"{protocol}.{name}.low": float(low), f"{protocol}.{name}.high": float(high)}
+    return found

@@ -51,7 +51,10 @@ def test_accuracies_of_a_case_computed_by_hand() -> None:
         ],
         [0, 1, 3, 5, 1],
     )
-    assert compute_metrics(scores, reversal_pairs=PAIRS, excluded=2) == {
+    metrics = compute_metrics(scores, reversal_pairs=PAIRS, excluded=2)
+    assert metrics.pop("intervals").keys() == {"top1", "top5", "mean_class", "pair_accuracy"}
+    assert 0 < metrics.pop("ece") < 1
+    assert metrics == {
         "n": 5,
         "top1": 2 / 5,
         "top5": 4 / 5,

@@ -137,5 +137,9 @@ def _make_training(project: Project, run: str, *, seed: int) -> None:
 
 
 def _seal(project: Project, stage: str, inputs: Sequence[Input], outputs: Sequence[Path], receipt: Path) -> Receipt:
-    command = ["gsf", stage]
+    name, _, rest = stage.partition("@")
+    command = ["gsf", name, rest]
+    if name == "evaluate":
+        study, run, protocol = rest.split("-")[0], "-".join(rest.split("-")[1:3]), rest.split("-", 3)[3]
+        command = ["gsf", "evaluate", "arrow", "--study", study, "--run", run, "--protocol", protocol]
     return seal(project, StageResult(stage, command, {}, inputs, outputs, entry="gsf.errors"), receipt)

@@ -37,18 +37,41 @@ def _page(project: Project) -> str:
 
 def test_every_cell_has_the_value_of_its_metrics_and_the_receipt_that_lists_them(reported: Project) -> None:
     cells = json.loads((reported.results("tiny") / "results.json").read_bytes())
-    assert len(cells) == len(RUNS) * len(PROTOCOLS) * 4
+    assert len(cells) == len(RUNS) * len(PROTOCOLS) * 5
     assert len({cell_name(cell) for cell in cells}) == len(cells)
     for cell in cells:
         place = ("tiny", cell["experiment"], cell["protocol"])
         metrics = json.loads(reported.metrics(*place).read_bytes())
         assert cell["value"] == metrics[cell["metric"]]
+        interval = [cell["low"], cell["high"]] if "low" in cell else None
+        assert interval == metrics["intervals"].get(cell["metric"])
+        assert (interval is None) == (cell["metric"] == "ece")
         # of the five classes, four are in pairs
         assert cell["n"] == (VIDEOS * 4 // 5 if cell["metric"] == "pair_accuracy" else VIDEOS)
         receipt = parse_receipt(
             (reported.results("tiny") / "receipts" / f"{cell['receipt']}.json").read_bytes(), where="copy"
         )
         assert receipt.outputs[reported.relative(reported.metrics(*place))] == sha256_file(reported.metrics(*place))
+
+
+def test_experiments_of_equal_seed_are_compared_and_seeds_of_one_are_not(reported: Project) -> None:
+    records = json.loads((reported.results("tiny") / "comparisons.json").read_bytes())
+    assert [(item["first"], item["second"], item["metric"]) for item in records] == [
+        (["tsn-s0", protocol], ["gsf-s0", protocol], metric)
+        for protocol in PROTOCOLS
+        for metric in ("pair_accuracy", "top1")
+    ]
+    assert all(item["real"] and item["compared"] == 1 and item["low"] > 0 for item in records)
+    page = _page(reported)
+    assert "| gsf-s0 against tsn-s0 | within pairs |" in page
+
+
+def test_one_seed_shows_its_interval_and_several_their_deviation(reported: Project) -> None:
+    rows = {line.split(" | ")[0]: line for line in _page(reported).splitlines() if line.startswith("| ")}
+    assert "[" in rows["| tsn"]
+    assert "±" not in rows["| tsn"]
+    assert "±" in rows["| gsf"]
+    assert "Of several seeds: mean ± sample standard deviation" in _page(reported)
 
 
 def test_the_receipts_are_closed_down_to_the_videos(reported: Project) -> None:
@@ -140,8 +163,8 @@ def test_without_reversal_pairs_there_is_no_pair_accuracy(project: Project) -> N
             make_evaluation(project, name, protocol, skill=1.0, pairs=[])
     run(project, "tiny")
     cells = json.loads((project.results("tiny") / "results.json").read_bytes())
-    assert {cell["metric"] for cell in cells} == {"top1", "top5", "mean_class"}
-    assert "within pairs" not in _page(project).lower()
+    assert {cell["metric"] for cell in cells} == {"top1", "top5", "mean_class", "ece"}
+    assert "within pairs" not in _page(project).split("## Which")[0].lower()
 
 
 def test_metrics_edited_by_hand_are_refused(project: Project) -> None:
@@ -159,7 +182,7 @@ def test_a_missing_evaluation_is_refused(project: Project) -> None:
 
 def test_a_receipt_that_was_replaced_upstream_is_refused(project: Project) -> None:
     receipt = project.render_receipt("arrow")
-    receipt.write_bytes(receipt.read_bytes().replace(b'"gsf render@arrow"', b'"gsf render@other"'))
+    receipt.write_bytes(receipt.read_bytes().replace(b'"gsf render arrow"', b'"gsf render other"'))
     with pytest.raises(ProvenanceError, match=r"annotations\.csv: its receipt .* is not in data/ or runs/"):
         run(project, "tiny")
 

@@ -88,6 +88,7 @@ def evaluate(
 ) -> Receipt:
     """Outputs and receipt of an evaluation."""
     metrics = {"n": 2, "top1": top1, "top5": 1.0, "mean_class": top1, "pair_accuracy": top1, "excluded": 1}
+    metrics |= {"intervals": {"top1": [top1 / 2, 1.0]}}
     write_atomically(project.metrics(study, run, protocol), canonical_json(metrics))
     pairs = [("left", "left"), ("right", "left")]
     write_table(project.confusion(study, run, protocol), ("actual", "predicted"), pairs)

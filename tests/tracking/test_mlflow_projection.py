@@ -47,6 +47,7 @@ def test_finished_training_is_one_whole_run(project: Project) -> None:
     for name in ("train_loss", "val_top1", "lr"):
         assert steps(project, run, name) == [(epoch, curve(epoch)[name]) for epoch in (1, 2, 3)]
     assert (run.data.metrics["8x1x1.top1"], run.data.metrics["8x1x1.pair_accuracy"]) == (0.75, 0.75)
+    assert (run.data.metrics["8x1x1.top1.low"], run.data.metrics["8x1x1.top1.high"]) == (0.375, 1.0)
     tags = run.data.tags
     assert (tags["gsf.receipt.train"], tags["gsf.receipt.8x1x1"]) == (trained.digest, evaluated.digest)
     assert tags["gsf.manifest"] == sha256_file(project.manifest(BENCHMARK))

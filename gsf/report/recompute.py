@@ -1,0 +1,186 @@
+"""`gsf verify --recompute`: metrics, confusion and tables computed again from the scores; they must be the same bytes.
+
+It works from a fresh clone as far as the scores are in git: a confusion that is not here is held against the digest
+that its receipt lists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gsf.errors import GsfError
+from gsf.evaluate.metrics import compute_metrics, confusion_rows
+from gsf.evaluate.outcome import outcome_of
+from gsf.evaluate.scores import read_scores
+from gsf.project import Project
+from gsf.provenance.chain import Command, known_studies, study_chain
+from gsf.provenance.findings import Finding, Verdict
+from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
+from gsf.provenance.receipt import Receipt
+from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
+from gsf.report.paired import Judged, comparisons, time_evidence
+from gsf.report.paired_tables import comparison_section, time_section
+from gsf.report.records import METRICS, metric_cells, percent, readable_json
+from gsf.tables import table_bytes
+
+CONFUSION_COLUMNS = ("actual", "predicted")
+_REMEDY = "restore results/ from git, or run the evaluation and `gsf report` again"
+_NOT_SHOWN = "pictures, and what README.md says beside accuracies: they are the report's bytes, not made again"
+
+
+def recomputed(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdicts:
+    """The verdict with what computing again finds; that of a single file, which has no scores, as it is."""
+    if isinstance(verdict, Verdicts):
+        return Verdicts(tuple(_recomputed(project, item) for item in verdict.verdicts))
+    return _recomputed(project, verdict)
+
+
+def _recomputed(project: Project, verdict: Verdict) -> Verdict:
+    if verdict.study not in known_studies(project):
+        return verdict
+    checked: dict[str, int] = {}
+    found = tuple(check_recomputed(project, verdict.study, checked))
+    left = [line for line in verdict.not_proven if line != NOT_RECOMPUTED]
+    absent = sum(finding.kind == "absent" for finding in found)
+    if absent:
+        left.append(f"that the metrics of {absent} evaluations follow from their scores, which are not here")
+    return replace(
+        verdict,
+        checked=verdict.checked | checked,
+        findings=tuple(dict.fromkeys((*verdict.findings, *found))),
+        not_proven=(*left, _NOT_SHOWN),
+    )
+
+
+def check_recomputed(project: Project, study: str, checked: dict[str, int]) -> Iterator[Finding]:
+    """Compute everything of a study again that follows from scores; a finding names what is not the same."""
+    evaluations = {
+        (command.options.get("run", ""), command.options.get("protocol", "")): receipt
+        for receipt in study_chain(project, study).receipts.values()
+        if (command := Command.of(receipt)).verb == "evaluate"
+    }
+    computed: list[dict[str, Any]] = []
+    judged: list[Judged] = []
+    whole = True
+    for run, protocol in _order(project, study, evaluations):
+        receipt = evaluations[run, protocol]
+        file = scores_file(project, study, receipt)
+        if file is None:
+            whole = False
+            yield Finding("absent", receipt.stage, "its scores are not here", "`dvc pull` or `dvc repro` brings them")
+            continue
+        try:
+            metrics, confusion, one = _compute(project, study, receipt, file, run=run, protocol=protocol)
+        except (GsfError, OSError, ValueError, KeyError, TypeError) as error:
+            whole = False
+            yield Finding("broken", receipt.stage, f"cannot be computed again: {error}", _REMEDY)
+            continue
+        checked["evaluations computed again"] = checked.get("evaluations computed again", 0) + 1
+        yield from _compare(project, study, receipt, metrics=metrics, confusion=confusion)
+        judged.append(one)
+        computed.append(metrics)
+    if whole:
+        yield from _compare_tables(project, study, computed, judged)
+
+
+def _order(project: Project, study: str, known: dict[tuple[str, str], Receipt]) -> list[tuple[str, str]]:
+    """Run and protocol of each evaluation, in the order of the results table; others after them."""
+    try:
+        rows = json.loads((project.results(study) / "results.json").read_bytes())
+        order = [(row["experiment"], row["protocol"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError):
+        order = []  # the check of the cells says so
+    return [place for place in dict.fromkeys([*order, *sorted(known)]) if place in known]
+
+
+def scores_file(project: Project, study: str, receipt: Receipt) -> Path | None:
+    """The very scores that a receipt lists, from results/ or the work tree; a copy in git counts even if changed."""
+    command = Command.of(receipt)
+    run, protocol = command.options["run"], command.options["protocol"]
+    copy = project.results(study) / "evidence" / run / protocol / "scores.safetensors"
+    if copy.is_file():
+        return copy
+    original = project.scores(study, run, protocol)
+    promised = receipt.outputs.get(project.relative(original))
+    return original if original.is_file() and sha256_file(original) == promised else None
+
+
+def _compute(
+    project: Project, study: str, receipt: Receipt, file: Path, *, run: str, protocol: str
+) -> tuple[dict[str, Any], bytes, Judged]:
+    """Metrics, the bytes of the confusion, and what comparisons need, of one evaluation."""
+    benchmark = Command.of(receipt).positional[0]
+    manifest = json.loads((project.results(study) / "evidence" / benchmark / "manifest.json").read_bytes())
+    scores = read_scores(file)
+    pairs = manifest["reversal_pairs"]
+    excluded = sum(row["split"] == "test" for row in manifest["excluded"])
+    metrics = compute_metrics(scores, reversal_pairs=pairs, excluded=excluded)
+    confusion = table_bytes(CONFUSION_COLUMNS, confusion_rows(scores))
+    settings = receipt.content["params"].get(f"params/protocols/{protocol}.yaml", {})
+    outcome = outcome_of(scores, reversal_pairs=pairs)
+    return metrics, confusion, Judged(benchmark, run, protocol, settings, outcome, receipt=receipt.digest)
+
+
+def _compare(
+    project: Project, study: str, receipt: Receipt, *, metrics: dict[str, Any], confusion: bytes
+) -> Iterator[Finding]:
+    """What was computed again, against the receipt and against the files that are here."""
+    for path, promised in receipt.outputs.items():
+        name = Path(path).name
+        if name not in ("metrics.json", "confusion.csv"):
+            continue
+        computed = canonical_json(metrics) if name == "metrics.json" else confusion
+        if sha256_bytes(computed) != promised:
+            what = f"{name} does not follow from the scores: computed again it has sha256 {sha256_bytes(computed)[:12]}"
+            yield Finding("broken", receipt.stage, f"{what}, the receipt says {promised[:12]}", _REMEDY)
+        command = Command.of(receipt).options
+        copy = project.results(study) / "evidence" / command["run"] / command["protocol"] / name
+        for file in (copy, project.root / path):
+            if file.is_file() and file.read_bytes() != computed:
+                yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+
+
+def _compare_tables(
+    project: Project, study: str, computed: Sequence[dict[str, Any]], judged: Sequence[Judged]
+) -> Iterator[Finding]:
+    """The results folder's tables against those computed again."""
+    folder = project.results(study)
+    cells = [
+        cell
+        for metrics, one in zip(computed, judged, strict=True)
+        for cell in metric_cells(
+            metrics, benchmark=one.benchmark, run=one.run, protocol=one.protocol, receipt=one.receipt
+        )
+    ]
+    try:
+        paired, orders = comparisons(judged), time_evidence(judged)
+    except GsfError as error:
+        yield Finding("broken", f"results/{study}/comparisons.json", f"cannot be computed again: {error}", _REMEDY)
+        return
+    for name, records in (("results.json", cells), ("comparisons.json", paired), ("time.json", orders)):
+        file = folder / name
+        if not file.is_file() or file.read_bytes() != readable_json(records):
+            yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+    page = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
+    parts = ["\n".join(section) for section in (comparison_section(paired), time_section(orders))]
+    missing = [part.split("\n")[0] for part in parts if part not in page]
+    missing += [row for row in _rows(computed, judged) if row not in page]
+    for part in missing:
+        what = f"does not follow from the scores: computed again it must have {part!r}"
+        yield Finding("broken", f"results/{study}/README.md", what, _REMEDY)
+
+
+def _rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
+    """The accuracies of each row of the page's tables, as they must stand there."""
+    tables: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    for metrics, one in zip(computed, judged, strict=True):
+        table = tables.setdefault((one.benchmark, one.protocol), {})
+        table.setdefault(one.experiment, []).append(metrics)
+    for table in tables.values():
+        shown = [metric for metric in METRICS if any(metric in run for runs in table.values() for run in runs)]
+        for runs in table.values():
+            yield f"| {' | '.join(percent(runs, metric) for metric in shown)} | {runs[0]['n']} |"
