@@ -18,11 +18,12 @@ def comparison_section(records: Sequence[_Record]) -> Iterator[str]:
         return
     yield "## Which differences are real"
     yield ""
-    yield "Both networks on the same videos. *Difference*: second less first, in points, with the 95 % interval of a"
-    yield "paired bootstrap (2,000 draws of videos, stratified by class); *right alone*: videos that the first, the second"
-    yield "alone gets right; *p*: exact McNemar test, after Holm's correction for all comparisons of a table and metric;"
-    yield f"real: below {LEVEL}. This speaks of these trained networks; whether another training differs alike is"
-    yield "seen from several seeds. All numbers, with their receipts: [comparisons.json](comparisons.json)."
+    yield "Both networks on the same videos. *Difference*: second less first, in points, with the 95 % interval"
+    yield "of a paired bootstrap (2,000 draws of videos, stratified by class); *right alone*: videos that the"
+    yield "first, the second alone gets right; *p*: exact McNemar test, after Holm's correction for all"
+    yield f"comparisons of a table and metric; real: below {LEVEL}. This speaks of these trained networks;"
+    yield "whether another training differs alike is seen from several seeds. All numbers, with their receipts:"
+    yield "[comparisons.json](comparisons.json)."
     for (benchmark, protocol), group in _grouped(records, "benchmark", "protocol").items():
         yield ""
         yield f"{benchmark}, {protocol}:"
