@@ -49,7 +49,7 @@ def stratified_sums(
     generator = np.random.default_rng(seed)
     columns = []
     for label in np.unique(labels):
-        own = values[labels == label].astype(np.int8)
+        own = np.sort(values[labels == label].astype(np.int8))  # so that the order of the videos does not matter
         drawn = generator.integers(0, len(own), size=(resamples, len(own)), dtype=np.int32)
         columns.append(own[drawn].sum(axis=1, dtype=np.int64))
     return np.stack(columns, axis=1)

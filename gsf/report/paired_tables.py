@@ -18,19 +18,20 @@ def comparison_section(records: Sequence[_Record]) -> Iterator[str]:
         return
     yield "## Which differences are real"
     yield ""
-    yield "Both networks on the same videos. *Difference* in points, with the 95 % interval of a paired bootstrap"
-    yield "(2,000 draws of videos, stratified by class); *right alone*: videos that the first, the second alone gets"
-    yield "right; *p*: exact McNemar test, after Holm's correction for all comparisons of a table and metric; real:"
-    yield f"below {LEVEL}. This speaks of these trained networks; whether another training differs alike is seen from"
-    yield "several seeds. All numbers, with the receipts that they rest on: [comparisons.json](comparisons.json)."
+    yield "Both networks on the same videos. *Difference*: second less first, in points, with the 95 % interval"
+    yield "of a paired bootstrap (2,000 draws of videos, stratified by class); *right alone*: videos that the"
+    yield "first, the second alone gets right; *p*: exact McNemar test, after Holm's correction for all"
+    yield f"comparisons of a table and metric; real: below {LEVEL}. This speaks of these trained networks;"
+    yield "whether another training differs alike is seen from several seeds. All numbers, with their receipts:"
+    yield "[comparisons.json](comparisons.json)."
     for (benchmark, protocol), group in _grouped(records, "benchmark", "protocol").items():
         yield ""
         yield f"{benchmark}, {protocol}:"
         yield ""
-        yield _line(["networks", "metric", "first", "second", "difference", "right alone", "p", "real"])
+        yield _line(["first, second", "metric", "first", "second", "difference", "right alone", "p", "real"])
         yield _line(["---", "---", "---:", "---:", "---:", "---:", "---:", "---"])
         for record in group:
-            names = f"{record['second'][0]} against {record['first'][0]}"
+            names = f"{record['first'][0]}, {record['second'][0]}"
             values = [f"{100 * record[key]:.1f}" for key in ("first_value", "second_value")]
             alone = f"{record['only_first']}, {record['only_second']}"
             verdict = "yes" if record["real"] else "no"

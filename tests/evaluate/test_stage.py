@@ -219,4 +219,18 @@ def test_every_shipped_protocol_is_valid_and_named_by_its_numbers() -> None:
     for path in files:
         protocol = load(Protocol, path)
         dense = "-dense" if protocol.sampling == "dense" else ""
-        assert protocol.name == path.stem == f"{protocol.frames}x{protocol.clips}x{protocol.crops}{dense}"
+        time = "" if protocol.time == "forward" else f"-{protocol.time}"
+        assert protocol.name == path.stem == f"{protocol.frames}x{protocol.clips}x{protocol.crops}{dense}{time}"
+
+
+@pytest.mark.parametrize("time", ["reversed", "frozen"])
+def test_another_order_of_frames_is_what_the_network_is_shown(project: Project, time: str) -> None:
+    file = project.params_file("protocols", "2x2x3")
+    other = file.with_name("other.yaml")
+    text = file.read_text(encoding="utf-8").replace("name: 2x2x3", "name: other")
+    other.write_text(f"{text}\ntime: {time}\n", encoding="utf-8")
+    evaluate(project)
+    evaluate(project, protocol="other")
+    forward, shown = read_scores(project.scores(*PLACE)), read_scores(project.scores("s", "gsf-s0", "other"))
+    assert shown.ids == forward.ids
+    assert not np.array_equal(shown.logits, forward.logits)

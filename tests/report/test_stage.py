@@ -63,7 +63,7 @@ def test_experiments_of_equal_seed_are_compared_and_seeds_of_one_are_not(reporte
     ]
     assert all(item["real"] and item["compared"] == 1 and item["low"] > 0 for item in records)
     page = _page(reported)
-    assert "| gsf-s0 against tsn-s0 | within pairs |" in page
+    assert "| tsn-s0, gsf-s0 | within pairs |" in page
 
 
 def test_one_seed_shows_its_interval_and_several_their_deviation(reported: Project) -> None:
