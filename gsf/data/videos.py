@@ -66,7 +66,9 @@ class Videos:
 
         Frames count from the row's first; one that is wanted twice is decoded once.
         """
-        name, needed = self.split.ids[index], sorted(set(wanted))
+        name, count, needed = self.split.ids[index], self.split.frames[index], sorted(set(wanted))
+        if needed and not 0 <= needed[0] <= needed[-1] < count:
+            raise IndexError(f"video {name}: frame {needed[-1] if needed[0] >= 0 else needed[0]} of {count}")
         _, start = self.split.place(index)
         jpegs = self.frames_of(index).read_many([start + frame for frame in needed])
         decoded = decode_frames(jpegs, names=[f"video {name}, frame {frame}" for frame in needed])
