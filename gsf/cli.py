@@ -94,7 +94,7 @@ def _add_setup_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     imports.add_argument("--benchmark", required=True, help="on which it is to be evaluated")
     imports.add_argument("--name", help="of the experiment; default: temporal module, backbone, benchmark")
     imports.add_argument("--study", help="that gets the experiment, made if need be; default: one of the same name")
-    imports.add_argument("--classes", type=Path, help="names in the order of the logits; default: sorted by name")
+    imports.add_argument("--classes", type=Path, help="names in the order of the logits; default: the benchmark's")
     imports.add_argument("--num-segments", type=int, help="frames of a clip; default: as the file tells, or 8")
     imports.add_argument("--input-size", type=int, help="px; default: as published")
     imports.add_argument("--short-side", type=int, help="px; default: as published")

@@ -176,10 +176,7 @@ def _published_before(
 
 def _listed(root: Path, source: str) -> list[str]:
     """The videos that are there: files with the suffix of a video, or folders of frames."""
-    if source == "videos":
-        return [item.path for item in scan(root)]
-    with os.scandir(root) as entries:
-        return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    return [item.path for item in scan(root, folders=source == "jpeg_folders")]
 
 
 def _rows_of_class(found: Annotated) -> dict[str, int]:

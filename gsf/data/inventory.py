@@ -14,6 +14,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from gsf.data.annotations import SHOWN, Annotation, check_present, read_annotations
 from gsf.data.columns import INVENTORY
@@ -49,7 +50,9 @@ def run(project: Project, benchmark: str) -> Receipt:
     found = examine_all(root, present, work=project.work("inventory", benchmark), title=f"inventory {benchmark}")
     _check_problems(params, found)
     _check_promised(annotations_file, annotations, found)
-    repeated = _check_same_bytes(annotations_file, annotations, found)
+    repeated, contradictions = _same_bytes(annotations, found)
+    if contradictions and params.published is None:
+        _refuse(annotations_file, contradictions)
     _check_additions(params, annotations, sharding)
 
     rows = (_row(item, found.get(item.path), sharding.shard_of(item.path)) for item in annotations)
@@ -75,6 +78,7 @@ def run(project: Project, benchmark: str) -> Receipt:
                 "bytes": sum(finding.bytes for finding in found.values()),
                 "problems": sum(bool(finding.problem) for finding in found.values()),
                 "repeated": repeated,
+                "contradictions": contradictions,
                 "videos_digest": pairs_digest(pairs),
             },
         ),
@@ -152,10 +156,10 @@ def _check_promised(source: Path, annotations: Iterable[Annotation], found: Foun
         )
 
 
-def _check_same_bytes(source: Path, annotations: Iterable[Annotation], found: Found) -> int:
-    """How many readable whole videos repeat another; DataError where two of them differ in label or split.
+def _same_bytes(annotations: Iterable[Annotation], found: Found) -> tuple[int, list[str]]:
+    """How many readable whole videos repeat another, and in words which of them differ in label or split.
 
-    Segments may: two actions may overlap in time, and one video may hold many.
+    Segments may differ: two actions may overlap in time, and one video may hold many.
     """
     first: dict[str, Annotation] = {}
     repeated: dict[str, list[Annotation]] = defaultdict(list)
@@ -166,13 +170,16 @@ def _check_same_bytes(source: Path, annotations: Iterable[Annotation], found: Fo
         if first.setdefault(finding.sha256, item) is not item:
             repeated[finding.sha256].append(item)
     wrong = [text for key, group in repeated.items() if (text := _contradiction(first[key], group)) is not None]
-    if wrong:
-        more = f"\n  and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        listed = "".join(f"\n  {text}" for text in wrong[:SHOWN])
-        raise DataError(
-            f"{source}: the same bytes must have one label and be in one split; keep one row of each:{listed}{more}"
-        )
-    return sum(map(len, repeated.values()))
+    return sum(map(len, repeated.values())), wrong
+
+
+def _refuse(source: Path, contradictions: Sequence[str]) -> NoReturn:
+    """The error for annotations that people can edit; those of a published benchmark are what everybody has."""
+    more = f"\n  and {len(contradictions) - SHOWN} more" if len(contradictions) > SHOWN else ""
+    listed = "".join(f"\n  {text}" for text in contradictions[:SHOWN])
+    raise DataError(
+        f"{source}: the same bytes must have one label and be in one split; keep one row of each:{listed}{more}"
+    )
 
 
 def _contradiction(one: Annotation, group: Iterable[Annotation]) -> str | None:

@@ -189,7 +189,7 @@ class TestPublished:
         write_table(classes, ("name", "verb", "noun"), [("wash", "w", "x"), ("never", "n", "y"), ("cut", "c", "z")])
         file = project.params_file("benchmarks", "toy")
         text = file.read_text().replace("params/benchmarks/toy.csv", "data/toy/annotated/annotations.csv")
-        file.write_text(text + "published: {format: epic100, files: published, sha256: {a.csv: " + "a" * 64 + "}}\n")
+        file.write_text(text + "published: {format: epic100, target: action, files: published, sha256: {a.csv: " + "a" * 64 + "}}\n")
         inputs = [root_input(project, project.root / "dvc.yaml")]
         result = StageResult("annotate@toy", ["gsf", "annotate", "toy"], {}, inputs, [table, classes], "gsf.store.plan")
         seal(project, result, project.annotate_receipt("toy"))
@@ -219,3 +219,16 @@ class TestPublished:
         seal(published, result, published.annotate_receipt("toy"))
         with pytest.raises(DataError, match="has the class 'cut', must be one of the published"):
             prepare(published)
+
+    def test_the_same_bytes_under_two_labels_are_told_and_no_error(self, published: Project) -> None:
+        """Nobody can edit published annotations."""
+        table = published.annotated("toy") / "annotations.csv"
+        write_table(table, ("path", "label", "split"), [("long/a.mp4", "cut", "train"), ("long/b.mp4", "wash", "train")])
+        inputs = [root_input(published, published.root / "dvc.yaml")]
+        written = [table, published.classes("toy")]
+        result = StageResult("annotate@toy", ["gsf", "annotate", "toy"], {}, inputs, written, "gsf.store.plan")
+        seal(published, result, published.annotate_receipt("toy"))
+        (published.root / "videos/long/b.mp4").write_bytes((published.root / "videos/long/a.mp4").read_bytes())
+        prepare(published)
+        (told,) = read_receipt(published.inventory_receipt("toy")).facts["contradictions"]
+        assert told == "long/a.mp4 and long/b.mp4 are the same video under two labels, 'cut' and 'wash'"
