@@ -18,20 +18,8 @@ from gsf.video import libav, process
 from gsf.video.ffmpeg import FrameStream, Limits, frames_command, safe_url
 from gsf.video.probe import probe
 from tests import test_isolated
-from tests.video.clips import convert, run_ffmpeg, write_clip
+from tests.video.clips import convert, run_ffmpeg
 from tests.video.outcome import outcome
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=12)
-
-
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    return folder
 
 
 def forms(clip: Path, folder: Path) -> dict[str, Path]:

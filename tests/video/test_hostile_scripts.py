@@ -12,22 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.video.clips import convert, write_clip
+from tests.video.clips import convert
 from tests.video.outcome import outcome
 
 MARKER = b"This line must never be read by anything but its owner."
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=12)
-
-
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    return folder
 
 
 class Listener:

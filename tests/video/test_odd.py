@@ -7,24 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import pytest
 
 from gsf.video.ffmpeg import FrameStream, Limits, executable, safe_url
-from tests.video.clips import convert, run_ffmpeg, write_clip
+from tests.video.clips import convert, run_ffmpeg
 from tests.video.outcome import outcome
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", frames=12)
-
-
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    return folder
-
 
 ODD = {
     "odd.mp4": ("-vf", "scale=47:35", "-pix_fmt", "yuv444p"),
