@@ -130,7 +130,7 @@ def main() -> None:
         project = small_arrow(Path(folder), clips=options.clips)
         lists = read_manifest(project, "arrow")
         shards = shard_paths(project, "arrow", lists)
-        size = {"num_segments": wanted.num_segments, "short_side": wanted.short_side, "size": wanted.input_size}
+        size = {"num_segments": wanted.num_segments, "size": wanted.input_size}
         clips = TrainingClips(
             Videos(split_of(lists, "train"), shards),
             **size,
@@ -138,7 +138,7 @@ def main() -> None:
             flipped_labels=flipped_labels(lists),
             seed=0,
         )
-        none = ValidationClips(Videos(Split([], [], [], []), shards), **size)
+        none = ValidationClips(Videos(Split([], [], [], []), shards), **size, short_side=wanted.short_side)
         torch.manual_seed(0)
         one, two = (build_model(wanted, num_classes=CLASSES) for _ in range(2))
         state = Path(folder) / "state" / "state.safetensors"
