@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -88,8 +88,9 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError, subprocess.SubprocessError):
-            self.run("scancel", "--user=root", "--signal=KILL")
+        with suppress(OSError, subprocess.SubprocessError, AssertionError):  # it may not have started
+            self.run("scancel", "--user=root")
+            wait_for(lambda: not self.jobs(states="running,completing"), seconds=30, what="cancelled jobs to end")
         for child in reversed(self._children):
             child.send_signal(signal.SIGTERM)
             try:
@@ -147,9 +148,9 @@ class Node:
             time.sleep(0.2)
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float, what: str, among: Sequence[str] = ()) -> None:
+def wait_for(condition: Callable[[], object], *, seconds: float, what: str) -> None:
     """Wait until a condition holds, or fail with what was waited for."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}; {', '.join(among)}"
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
         time.sleep(0.5)
