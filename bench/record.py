@@ -98,7 +98,9 @@ def write(topic: str, cases: list[dict[str, Any]], *, device: str | None = None)
     processor, or the one that is given.
     """
     device = machine() if device is None else file_name(device)
-    command = "python " + " ".join([str(Path(sys.argv[0]).name and f"bench/{Path(sys.argv[0]).name}"), *sys.argv[1:]])
+    # Folders by their last name: where they lie is nobody else's.
+    given = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    command = " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *given])
     common = {
         "command": command,
         "device": device,
