@@ -107,7 +107,7 @@ def init_published(
             flip_pairs=found.flip_pairs,
             order=facts["class_order"],
         ),
-        study_file: published_study_yaml(name, {"gsf": "gsf-resnet50-224"}),
+        study_file: published_study_yaml(name),
     }
     written = [path for path in texts if not path.exists()]
     validate(Benchmark, yaml.safe_load(texts[benchmark_file]), where=where)
