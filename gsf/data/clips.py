@@ -128,7 +128,7 @@ class ValidationClips(Dataset[tuple[torch.Tensor, int, int]]):
 
 
 class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
-    """All views of a video: `((V, T, 3, size, size) uint8, label, index)`, view = clip * crops + crop.
+    """All views of a video: `((V, T, 3, size, size) uint8, label, index)`, view = clip * views of a clip + crop.
 
     Every frame that any view needs is read and decoded once.
     """
@@ -146,7 +146,8 @@ class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
         protocol, wanted = self._protocol, self.frames_of(index)  # (clips, T)
         needed, place = np.unique(wanted, return_inverse=True)
         frames = resize_short_side(self._videos.decode(index, needed.tolist()), self._short_side)
-        cut = torch.stack(crops(frames, size=self._size, count=protocol.crops), dim=1)  # (needed, crops, 3, s, s)
+        squares = crops(frames, size=self._size, count=protocol.crops, mirrored=protocol.flips)
+        cut = torch.stack(squares, dim=1)  # (needed, crops, 3, s, s)
         clips = cut[torch.from_numpy(place.reshape(wanted.shape))]  # (clips, T, crops, 3, s, s)
         return clips.transpose(1, 2).flatten(0, 1), self._videos.split.labels[index], index
 
