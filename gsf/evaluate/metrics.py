@@ -15,24 +15,33 @@ import numpy.typing as npt
 from gsf.errors import EvaluationError
 from gsf.evaluate.calibration import expected_calibration_error
 from gsf.evaluate.intervals import Interval, bootstrap_mean_class, wilson
-from gsf.evaluate.scores import Scores
+from gsf.evaluate.scores import Array, Average, Scores
 
 Floats = npt.NDArray[np.float64]
 
 
 def video_scores(scores: Scores) -> Floats:
     """One row of class scores a video, (N, C): the mean over its views of logits or of softmax probabilities."""
-    values: Floats = scores.logits.astype(np.float64)
-    if scores.average == "probabilities":
-        values = _softmax(values)
-    averaged: Floats = values.mean(axis=1)
-    return averaged
+    return _averaged(scores.logits, scores.average)
 
 
 def video_probabilities(scores: Scores) -> Floats:
     """(N, C), each row sums to 1: the softmax of averaged logits, or the averaged probabilities."""
-    values = video_scores(scores)
-    return values if scores.average == "probabilities" else _softmax(values)
+    return probabilities(scores.logits, scores.average)
+
+
+def probabilities(logits: Array, average: Average) -> Floats:
+    """(N, C) of logits (N, V, C): the softmax of their mean over the views, or the mean of each view's softmax."""
+    values = _averaged(logits, average)
+    return values if average == "probabilities" else _softmax(values)
+
+
+def _averaged(logits: Array, average: Average) -> Floats:
+    values: Floats = logits.astype(np.float64)
+    if average == "probabilities":
+        values = _softmax(values)
+    averaged: Floats = values.mean(axis=1)
+    return averaged
 
 
 def hits(scores: Scores) -> npt.NDArray[np.bool_]:
