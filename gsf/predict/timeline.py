@@ -19,8 +19,8 @@ from gsf.predict.answers import Answer
 from gsf.predict.frames import VideoFrames
 from gsf.provenance.hashing import write_atomically
 
-_ROWS = 8  # classes, those that reach the highest probabilities
-_PICTURES = 10
+_MOST, _FEWEST = 16, 8  # classes shown: all that lead somewhere, then others by their highest probability
+_STRIP = 8.0  # width of the strip of pictures, in its height
 
 
 def write_timeline(path: Path, frames: VideoFrames, answers: Sequence[Answer]) -> None:
@@ -43,16 +43,18 @@ def leading_classes(answers: Sequence[Answer]) -> list[str]:
     """Those with the highest probability in any window, the ones that lead first in the order in which they do."""
     best: dict[str, float] = {}
     for answer in answers:
-        for label, value in answer.probabilities[:_ROWS]:
+        for label, value in answer.probabilities[:_FEWEST]:
             best[label] = max(value, best.get(label, 0.0))
     leads = list(dict.fromkeys(answer.probabilities[0][0] for answer in answers))
     others = sorted(best.keys() - set(leads), key=lambda label: (-best[label], label))
-    ahead = sorted(leads, key=lambda label: -best[label])[:_ROWS]
-    return [label for label in leads if label in ahead] + others[: max(0, _ROWS - len(leads))]
+    ahead = sorted(leads, key=lambda label: -best[label])[:_MOST]
+    return [label for label in leads if label in ahead] + others[: max(0, _FEWEST - len(leads))]
 
 
 def _pictures(axes: Axes, frames: VideoFrames, stop: int) -> None:
-    shown = np.linspace(0, stop - 1, _PICTURES).round().astype(int)
+    height, width = frames.decode([0]).shape[-2:]
+    count = max(3, round(_STRIP * height / width))  # as many as show them undistorted
+    shown = np.linspace(0, stop - 1, count).round().astype(int)
     clip = frames.decode(sorted(set(shown.tolist())))  # (n, 3, H, W)
     strip = torch.cat([*clip.permute(0, 2, 3, 1)], dim=1).numpy()  # (H, n * W, 3)
     axes.imshow(strip, aspect="auto", interpolation="bilinear")
