@@ -105,6 +105,14 @@ class Graph:
             found.update(dict.fromkeys(above[:1] or below or [dep]))
         return list(found)
 
+    def parts(self, stage: Stage) -> dict[str, str]:
+        """The dependencies of a stage that lie in a folder which another stage writes, each with that folder.
+
+        `data/arrow/plan/00.csv` is a part of `data/arrow/plan`.
+        """
+        above = {dep: next((str(p) for p in PurePosixPath(dep).parents if str(p) in self.writer), None) for dep in stage.deps}
+        return {dep: folder for dep, folder in above.items() if folder is not None}
+
     def sources(self, stage: Stage) -> list[str]:
         """The inputs of a stage that no stage writes."""
         return [path for path in self.inputs(stage) if path not in self.writer]
