@@ -110,8 +110,12 @@ class Graph:
 
         `data/arrow/plan/00.csv` is a part of `data/arrow/plan`.
         """
-        above = {dep: next((str(p) for p in PurePosixPath(dep).parents if str(p) in self.writer), None) for dep in stage.deps}
-        return {dep: folder for dep, folder in above.items() if folder is not None}
+        found: dict[str, str] = {}
+        for dep in stage.deps:
+            above = [str(folder) for folder in PurePosixPath(dep).parents if str(folder) in self.writer]
+            if above:
+                found[dep] = above[0]
+        return found
 
     def sources(self, stage: Stage) -> list[str]:
         """The inputs of a stage that no stage writes."""

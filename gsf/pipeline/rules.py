@@ -66,7 +66,7 @@ class Rules:
                 after.get(benchmark=wildcards.benchmark)  # raises while it has yet to run, and Snakemake asks again
                 parts = self.graph.parts(stage)
                 by_digest.update(parts.values())
-                receipts = [part for part in parts if part.endswith("receipt.json") and (self.project.root / part).is_file()]
+                receipts = [part for part in parts if part.endswith("receipt.json") and self._is_file(part)]
             return [ancient(path) if path in by_digest else path for path in self.graph.inputs(stage)] + receipts
 
         return of
@@ -99,8 +99,8 @@ class Rules:
         """
 
         def of(wildcards: Any) -> str:
-            files = {part: self.project.root / part for part in self.graph.parts(self.stage(group, wildcards))}
-            return _text({part: sha256_file(file) if file.is_file() else ABSENT for part, file in files.items()})
+            parts = self.graph.parts(self.stage(group, wildcards))
+            return _text({p: sha256_file(self.project.root / p) if self._is_file(p) else ABSENT for p in parts})
 
         return of
 
@@ -137,9 +137,11 @@ class Rules:
                 f"{path}: no stage of the active study writes it, must be an output of one; see params/plan.yaml"
             ) from None
 
+    def _is_file(self, path: str) -> bool:
+        return (self.project.root / path).is_file()
+
     def _sha256(self, path: str) -> str:
-        file = self.project.root / path
-        return self._hashes.sha256(file) if file.is_file() else ABSENT
+        return self._hashes.sha256(self.project.root / path) if self._is_file(path) else ABSENT
 
     def _code_sha256(self, paths: tuple[str, ...]) -> str:
         files = expand(self.project, paths)
