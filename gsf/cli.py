@@ -231,6 +231,7 @@ def _init(args: argparse.Namespace) -> None:
         return
     from gsf.data.init import init_benchmark
     from gsf.errors import ParamsError
+    from gsf.pipeline.study import renew
     from gsf.project import Project
 
     for option in ("annotations", "split", "target"):
@@ -248,6 +249,9 @@ def _init(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(summary)
+    active = renew(Project.here(), args.name)
+    if active is not None:
+        print(f"wrote params/plan.yaml: the active study, {active}, has the benchmark")
 
 
 def _init_published(args: argparse.Namespace) -> None:

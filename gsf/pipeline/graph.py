@@ -105,6 +105,18 @@ class Graph:
             found.update(dict.fromkeys(above[:1] or below or [dep]))
         return list(found)
 
+    def parts(self, stage: Stage) -> dict[str, str]:
+        """The dependencies of a stage that lie in a folder which another stage writes, each with that folder.
+
+        `data/arrow/plan/00.csv` is a part of `data/arrow/plan`.
+        """
+        found: dict[str, str] = {}
+        for dep in stage.deps:
+            above = [str(folder) for folder in PurePosixPath(dep).parents if str(folder) in self.writer]
+            if above:
+                found[dep] = above[0]
+        return found
+
     def sources(self, stage: Stage) -> list[str]:
         """The inputs of a stage that no stage writes."""
         return [path for path in self.inputs(stage) if path not in self.writer]

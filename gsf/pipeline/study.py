@@ -120,6 +120,16 @@ def activate(project: Project, name: str) -> Plan:
     return plan
 
 
+def renew(project: Project, benchmark: str) -> str | None:
+    """Resolve the active study again if it has this benchmark, which may have other shards now; returns its name."""
+    if not project.plan_file.is_file():
+        return None
+    plan = read_plan(project)
+    if benchmark not in plan.benchmarks or plan == resolve(project, plan.study):
+        return None
+    return activate(project, plan.study).study
+
+
 def read_plan(project: Project) -> Plan:
     """The active study as `params/plan.yaml` has it."""
     return load(Plan, project.plan_file)

@@ -83,6 +83,17 @@ def test_a_name_stays_text_in_the_plan_for_both_yaml_versions(text: str) -> None
     assert YAML(typ="safe").load(written) == {"a": text}
 
 
+def test_the_active_study_is_renewed_where_its_benchmark_has_other_shards(project: Project) -> None:
+    assert study.renew(project, "mini") is None  # no study is active
+    study.activate(project, "tiny")
+    assert study.renew(project, "mini") is None  # nothing is new
+    (project.root / "params/benchmarks/mini.additions.csv").write_text("path,batch\nleft/new.mp4,1\n")
+    edit(project, "benchmarks/mini", "shards: 2\n", "shards: 2\nadditions: params/benchmarks/mini.additions.csv\n")
+    assert study.renew(project, "other") is None
+    assert study.renew(project, "mini") == "tiny"
+    assert list(study.check_current(project).shards) == ["mini-00", "mini-01", "mini-a01"]
+
+
 def test_a_plan_that_its_study_no_longer_gives_is_named(project: Project) -> None:
     study.activate(project, "tiny")
     edit(project, "studies/tiny", "seeds: [0]", "seeds: [1]")
