@@ -142,6 +142,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
             _add_training_options(verb)
         else:
             verb.add_argument("--protocol", required=True)
+            verb.add_argument("--subsets", metavar="PATH", help="subsets of the test videos, for metrics of their own")
         verb.set_defaults(call=call)
     convert = verbs.add_parser("convert", help="stage: one imported network as a checkpoint of ours")
     convert.add_argument("benchmark")
@@ -368,7 +369,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from gsf.evaluate.stage import run
     from gsf.project import Project
 
-    names = ("benchmark", "study", "run", "protocol", "threads", "workers", "device")
+    names = ("benchmark", "study", "run", "protocol", "threads", "subsets", "workers", "device")
     _show(run(Project.here(), **{name: getattr(args, name) for name in names}))
 
 

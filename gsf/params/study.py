@@ -15,6 +15,7 @@ from gsf.params.base import Strict
 
 # What a benchmark without additions depends on in their place: DVC knows no dependency of some entries of a loop only.
 NO_ADDITIONS = "params/benchmarks/none.additions.csv"
+NO_SUBSETS = "params/benchmarks/none.subsets.csv"  # likewise, of a benchmark without subsets of its test videos
 
 
 def is_trained(run: str) -> bool:
@@ -86,6 +87,7 @@ class PlannedEvaluation(Strict):
     run: str
     benchmark: str
     protocol: str
+    subsets: str = NO_SUBSETS  # a table, or the folder that stage annotate writes
 
 
 class Plan(Strict):

@@ -18,6 +18,7 @@ from gsf.params.protocol import Protocol
 from gsf.params.recipe import Recipe
 from gsf.params.study import (
     NO_ADDITIONS,
+    NO_SUBSETS,
     Plan,
     PlannedBenchmark,
     PlannedEvaluation,
@@ -87,7 +88,12 @@ def resolve(project: Project, study_name: str) -> Plan:
             (
                 (
                     f"{study.study}-{item.run}-{protocol}",
-                    PlannedEvaluation(run=item.run, benchmark=item.benchmark, protocol=protocol),
+                    PlannedEvaluation(
+                        run=item.run,
+                        benchmark=item.benchmark,
+                        protocol=protocol,
+                        subsets=_subsets(project, item.benchmark, benchmarks[item.benchmark]),
+                    ),
                 )
                 for item in runs
                 for protocol in protocols
@@ -99,6 +105,14 @@ def resolve(project: Project, study_name: str) -> Plan:
 def _annotations(project: Project, name: str, item: Benchmark) -> str:
     """What the inventory depends on: a file, or all that stage annotate writes, its receipt among it."""
     return item.annotations if item.published is None else project.relative(project.annotated(name))
+
+
+def _subsets(project: Project, name: str, item: Benchmark) -> str:
+    """Subsets of the test videos: what stage annotate writes, a file beside the benchmark's own, or a table of none."""
+    if item.published is not None:
+        return project.relative(project.annotated(name))
+    own = project.params_file("benchmarks", name).with_suffix(".subsets.csv")
+    return project.relative(own) if own.is_file() else NO_SUBSETS
 
 
 def _runs(study: Study) -> tuple[list[PlannedTraining], list[PlannedImport]]:
