@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
+from gsf.verbs import ensembles
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_setup_verbs(verbs)
     _add_data_stages(verbs)
     _add_network_stages(verbs)
+    ensembles.add(verbs)
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
     _add_engine_verbs(verbs)
@@ -285,7 +287,8 @@ def _study(args: argparse.Namespace) -> None:
     plan = activate(project, args.name)
     print(
         f"params/plan.yaml now holds {plan.study}: {len(plan.benchmarks)} benchmarks, {len(plan.shards)} shards,"
-        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations;"
+        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations,"
+        f" {len(plan.ensembles)} ensembles;"
         " next: dvc repro"
     )
 

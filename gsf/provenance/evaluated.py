@@ -5,8 +5,10 @@ An ensemble has `ensemble` in place of a protocol: its members may have been eva
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gsf.project import Project, check_name
 
@@ -55,3 +57,8 @@ def evaluated(project: Project, study: str, run: str, protocol: str) -> Evaluate
 def stage_name(study: str, run: str, protocol: str) -> str:
     """The stage that writes them, as dvc.yaml names it."""
     return f"ensemble@{study}-{run}" if protocol == ENSEMBLE else f"evaluate@{study}-{run}-{protocol}"
+
+
+def videos_of(metrics: Mapping[str, Any], metric: str) -> Any:
+    """How many videos a metric of a metrics.json speaks of."""
+    return metrics.get("counts", {}).get(metric, metrics["pair_n" if metric == "pair_accuracy" else "n"])
