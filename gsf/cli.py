@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import predict
+from gsf.verbs import ensembles, predict
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_setup_verbs(verbs)
     _add_data_stages(verbs)
     _add_network_stages(verbs)
+    ensembles.add(verbs)
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
     predict.add(verbs)
@@ -144,6 +145,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
             _add_training_options(verb)
         else:
             verb.add_argument("--protocol", required=True)
+            verb.add_argument("--subsets", metavar="PATH", help="subsets of the test videos, for metrics of their own")
         verb.set_defaults(call=call)
     convert = verbs.add_parser("convert", help="stage: one imported network as a checkpoint of ours")
     convert.add_argument("benchmark")
@@ -290,7 +292,8 @@ def _study(args: argparse.Namespace) -> None:
     plan = activate(project, args.name)
     print(
         f"params/plan.yaml now holds {plan.study}: {len(plan.benchmarks)} benchmarks, {len(plan.shards)} shards,"
-        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations;"
+        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations,"
+        f" {len(plan.ensembles)} ensembles;"
         " next: dvc repro"
     )
 
@@ -374,7 +377,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from gsf.evaluate.stage import run
     from gsf.project import Project
 
-    names = ("benchmark", "study", "run", "protocol", "threads", "workers", "device")
+    names = ("benchmark", "study", "run", "protocol", "threads", "subsets", "workers", "device")
     _show(run(Project.here(), **{name: getattr(args, name) for name in names}))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from gsf.errors import GsfError, ProvenanceError
 from gsf.params.study import is_trained
 from gsf.project import Project
+from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Input, Receipt, parse_receipt
 
@@ -26,6 +27,7 @@ _WORK_RECEIPTS = (
     "data/*/extracted/*.receipt.json",
     "runs/*/train/*/receipt.json",
     "runs/*/evaluate/*/*/receipt.json",
+    "runs/*/ensemble/*/receipt.json",
 )
 
 
@@ -219,6 +221,8 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
                 return project.train_receipt(options["study"], options["run"])
             case "evaluate":
                 return project.evaluate_receipt(options["study"], options["run"], options["protocol"])
+            case "ensemble":
+                return evaluated(project, options["study"], options["run"], ENSEMBLE).receipt
             case "report":
                 return project.results(positional[0]) / REPORT_RECEIPT
     except (KeyError, IndexError, GsfError):
@@ -254,7 +258,9 @@ def stage_of_path(path: str) -> str:
         case ("runs", study, "train", run, _):
             return f"{'train' if is_trained(run) else 'convert'}@{study}-{run}"
         case ("runs", study, "evaluate", run, protocol, _):
-            return f"evaluate@{study}-{run}-{protocol}"
+            return stage_name(study, run, protocol)
+        case ("runs", study, "ensemble", run, _):
+            return stage_name(study, run, ENSEMBLE)
     return path
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
+from gsf.provenance.evaluated import ENSEMBLE, stage_name, videos_of
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import pairs_digest, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -83,7 +84,7 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterat
             continue
         try:
             metrics = json.loads((_evidence(project, cell) / "metrics.json").read_bytes())
-            value, n = metrics[cell.metric], metrics["pair_n" if cell.metric == "pair_accuracy" else "n"]
+            value, n = metrics[cell.metric], videos_of(metrics, cell.metric)
             low, high = metrics.get("intervals", {}).get(cell.metric, (None, None))
         except _DAMAGED:
             yield Finding("broken", cell.name, f"its metrics.json lacks {cell.metric} or cannot be read", _RESTORE)
@@ -99,15 +100,17 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterat
 def _other_evaluation(cell: Cell, receipt: Receipt) -> str:
     """How a receipt is not that of the cell's evaluation; empty where it is."""
     command = Command.of(receipt)
-    expected = {"study": cell.study, "run": cell.experiment, "protocol": cell.protocol}
-    stage = f"evaluate@{cell.study}-{cell.experiment}-{cell.protocol}"
+    verb = "ensemble" if cell.protocol == ENSEMBLE else "evaluate"
+    expected = {"study": cell.study, "run": cell.experiment}
+    expected |= {"protocol": cell.protocol} if verb == "evaluate" else {}
+    stage = stage_name(cell.study, cell.experiment, cell.protocol)
     if receipt.stage != stage:
         return f"of {receipt.stage}, must be that of {stage}"
     for key, value in expected.items():
         if command.options.get(key) != value:
             return f"of a command with {key} {command.options.get(key)!r}, must be {value!r}"
-    if command.verb != "evaluate" or command.positional != (cell.benchmark,):
-        return f"of the command {receipt.content['command']!r}, must evaluate {cell.benchmark}"
+    if command.verb != verb or command.positional != (cell.benchmark,):
+        return f"of the command {receipt.content['command']!r}, must be `gsf {verb} {cell.benchmark}`"
     return ""
 
 
@@ -146,7 +149,11 @@ def evidence_path(project: Project, study: str, path: str) -> Path | None:
     match Path(path).parts:
         case ("runs", _, "evaluate", run, protocol, "metrics.json" | "scores.safetensors" as name):
             return folder / run / protocol / name
+        case ("runs", _, "ensemble", run, "metrics.json" | "scores.safetensors" as name):
+            return folder / run / ENSEMBLE / name
         case ("data", benchmark, "inventory.csv" | "manifest.csv" | "manifest.json" as name):
+            return folder / benchmark / name
+        case ("data", benchmark, "annotated", "summary.json" | "subsets.csv" as name):
             return folder / benchmark / name
     return None
 
@@ -203,8 +210,10 @@ def check_report(project: Project, study: str, report: Receipt) -> Iterator[Find
 def _link(path: str) -> str:
     """The stage whose output a file of evidence is a copy of; else the file."""
     match Path(path).parts:
-        case ("results", study, "evidence", run, protocol, name):
-            return stage_of_path(f"runs/{study}/evaluate/{run}/{protocol}/{name}")
+        case ("results", study, "evidence", run, protocol, _):
+            return stage_name(study, run, protocol)
+        case ("results", _, "evidence", benchmark, "summary.json" | "subsets.csv" as name):
+            return stage_of_path(f"data/{benchmark}/annotated/{name}")
         case ("results", _, "evidence", benchmark, name):
             return stage_of_path(f"data/{benchmark}/{name}")
     return path
