@@ -32,6 +32,7 @@ def launch(count: int, arguments: Sequence[str]) -> int:
     nodes = nodes_of_job()
     if nodes > 1:
         command, environment = srun(nodes, count, arguments)
+        print(f"{count} processes on the {nodes} nodes of this job", file=sys.stderr)
         spread = subprocess.Popen(command, env=environment)
         with _forwarding([spread]):
             return _shell_code(spread.wait())
