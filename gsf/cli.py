@@ -165,8 +165,8 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--devices",
         type=_at_least(1),
-        default=os.environ.get("GSF_DEVICES", "1"),
-        help="processes that share the training, one a GPU; part of the result; default GSF_DEVICES or 1",
+        default=1,
+        help="processes that share the training, one a GPU; part of the result; default: 1",
     )
     verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
     verb.add_argument("--save-steps", type=_at_least(1), help="the same in steps; default: by the clock alone")

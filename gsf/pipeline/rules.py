@@ -105,12 +105,12 @@ class Rules:
         return of
 
     def resource(self, group: str, name: str) -> OfWildcards:
-        """A number from `meta:` in dvc.yaml; 0 where it is not given."""
-        return lambda wildcards: int(self.stage(group, wildcards).meta.get(name, 0))
+        """A number from `meta:` in dvc.yaml, for all processes of a job; 0 where it is not given."""
+        return lambda wildcards: _needed(self.stage(group, wildcards), name)
 
     def memory(self, group: str) -> Callable[[Any, int], int]:
         """`mem_mb` from `meta:` in dvc.yaml, once more with every attempt: what ran out of memory gets more."""
-        return lambda wildcards, attempt: attempt * int(self.stage(group, wildcards).meta.get("mem_mb", 0))
+        return lambda wildcards, attempt: attempt * _needed(self.stage(group, wildcards), "mem_mb")
 
     def names(self, group: str, wildcard: str) -> str:
         """A pattern of the values that a wildcard has in a group's stages, for `wildcard_constraints:`.
@@ -152,6 +152,12 @@ class Rules:
 def runnable(resolved: Graph) -> list[Stage]:
     """The stages that Snakemake runs as jobs: all but the listings, which its main process renews at the start."""
     return [stage for stage in resolved.stages if not stage.always_changed]
+
+
+def _needed(stage: Stage, name: str) -> int:
+    """What a job needs: of threads, memory and GPUs as much as each of its processes does."""
+    of_each = name in ("threads", "mem_mb", "gpu")
+    return int(stage.meta.get(name, 0)) * (int(stage.meta.get("processes", 1)) if of_each else 1)
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from gsf.errors import ParamsError, PipelineError
 from gsf.params.study import NO_ADDITIONS, NO_SUBSETS
 from gsf.pipeline import dvc_repo, graph, study
+from gsf.pipeline.graph import Graph
+from gsf.pipeline.rules import Rules
 from gsf.project import Project
 from tests.pipeline.tiny import BENCHMARK, IMPORTED, PUBLISHED, ROOT, ToyClone
 
@@ -94,6 +97,15 @@ def test_a_stage_has_what_dvc_yaml_says(clone: ToyClone) -> None:
     assert stage.params["params/models/gsf-tiny.yaml"]["temporal"] == "gsf"
     assert stage.receipt == "runs/tiny/train/gsf-s0/receipt.json"
     assert (stage.meta["threads"], stage.meta["gpu"]) == (1, 1)
+
+
+def test_a_job_of_several_processes_asks_for_what_all_of_them_need(clone: ToyClone) -> None:
+    stage = graph.load(clone.project).by_name["train@tiny-gsf-s0"]
+    several = replace(stage, meta={**stage.meta, "processes": 4})
+    resources = Rules(clone.project, Graph(stages=(several,), templates={"train": (stage.outs[0].path,)}))
+    needed = {name: resources.resource("train", name)({}) for name in ("threads", "gpu", "runtime")}
+    assert needed == {"threads": 4, "gpu": 4, "runtime": 1440}
+    assert resources.memory("train")({}, 2) == 2 * 4 * 6000
 
 
 def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone: ToyClone) -> None:

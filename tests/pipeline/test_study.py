@@ -45,6 +45,14 @@ def test_every_seed_is_a_training_of_its_own(project: Project) -> None:
     ]
 
 
+def test_several_devices_are_an_option_of_every_training_and_one_is_none(project: Project) -> None:
+    assert study.resolve(project, "tiny").train_options == {"threads": 1}
+    edit(project, "studies/tiny", "threads: 1", "threads: 1\ndevices: 4")
+    plan = study.activate(project, "tiny")
+    assert (plan.devices, plan.train_options) == (4, {"threads": 1, "devices": 4})
+    assert load(Plan, project.plan_file) == plan
+
+
 def test_a_benchmark_without_render_is_scanned_and_waits_for_its_listing(project: Project) -> None:
     own = BENCHMARK.format(name="own", videos="/mnt/videos", render="")
     (project.root / "params/benchmarks/own.yaml").write_text(own)
