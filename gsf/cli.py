@@ -433,7 +433,7 @@ def _verify(args: argparse.Namespace) -> int:
 
         verdict = replayed(Project.here(), verdict, count=args.replay, seed=args.seed)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
-    return 0 if verdict.ok else 1
+    return verdict.exit_code
 
 
 def _record(args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import pairs_digest, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -65,14 +66,20 @@ def read_cells(project: Project, study: str) -> list[Cell]:
     return [Cell(study=study, **row) for row in rows]
 
 
-def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterator[Finding]:
-    """Each cell names the receipt of its own evaluation, and says what that evaluation's metrics say."""
+def check_cells(project: Project, chain: Chain, cells: Sequence[Cell], report: Receipt | None) -> Iterator[Finding]:
+    """Each cell names the receipt of its own evaluation, and says what that evaluation's metrics say.
+
+    A receipt that the report names too, and that is missing, is a broken link of the chain and no cell's fault.
+    """
+    reported = {item.receipt for item in report.inputs} if report else set()
     seen: set[str] = set()
     for cell in cells:
         if cell.name in seen:
             yield Finding("broken", cell.name, "is there twice, must be once", _RESTORE)
         seen.add(cell.name)
         receipt = chain.receipts.get(cell.receipt)
+        if receipt is None and cell.receipt in reported:
+            continue
         if receipt is None:
             what = f"its receipt {cell.receipt[:12]} is not in results/{cell.study}/receipts"
             yield Finding("broken", cell.name, what, _RESTORE)
@@ -131,7 +138,7 @@ def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) ->
                 found = sha256_file(copy)
                 if found != promised:
                     what = f"{name} has sha256 {found[:12]}, the receipt says {promised[:12]} for {path}"
-                    yield Finding("broken", receipt.stage, what, _RESTORE)
+                    yield differs(copy, name, promised, link=receipt.stage, what=what, remedy=_RESTORE)
                 elif copy.name == "inventory.csv":
                     yield from _check_videos_digest(copy, name, receipt)
             elif copy.name == "metrics.json":
@@ -192,7 +199,7 @@ def check_report(project: Project, study: str, report: Receipt) -> Iterator[Find
             yield Finding("broken", _link(path), f"{path} is missing", _RESTORE)
         elif (found := sha256_file(file)) != promised:
             what = f"{path} has sha256 {found[:12]}, {REPORT_RECEIPT} says {promised[:12]}"
-            yield Finding("broken", _link(path), what, _RESTORE)
+            yield differs(file, path, promised, link=_link(path), what=what, remedy=_RESTORE)
     for part in ("receipts", "evidence"):
         for file in sorted((folder / part).rglob("*")):
             path = project.relative(file)

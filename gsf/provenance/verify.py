@@ -15,9 +15,9 @@ from gsf.project import Project
 from gsf.provenance import deep as deeply
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, known_studies, study_chain, whole_chain, work_chain
 from gsf.provenance.engine import check_committed, check_lock
-from gsf.provenance.findings import Finding, Verdict
+from gsf.provenance.findings import EXIT_CODES, Finding, Status, Verdict
 from gsf.provenance.hashing import sha256_file
-from gsf.provenance.links import check_links, check_names, check_reachable, check_roots
+from gsf.provenance.links import check_layout, check_links, check_names, check_reachable, check_roots
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
 from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
@@ -45,9 +45,21 @@ class Verdicts:
         """Whether nothing is broken in any of them."""
         return all(verdict.ok for verdict in self.verdicts)
 
+    @property
+    def status(self) -> Status:
+        """The worst of them."""
+        found = [verdict.status for verdict in self.verdicts]
+        return max(found, key=("holds", "equal", "broken").index, default="holds")
+
+    @property
+    def exit_code(self) -> int:
+        """What `gsf verify` ends with."""
+        return EXIT_CODES[self.status]
+
     def to_json(self) -> dict[str, Any]:
         """The verdicts as JSON values."""
-        return {"ok": self.ok, "verdicts": [verdict.to_json() for verdict in self.verdicts]}
+        verdicts = [verdict.to_json() for verdict in self.verdicts]
+        return {"ok": self.ok, "status": self.status, "verdicts": verdicts}
 
     def to_text(self) -> str:
         """The verdicts for people."""
@@ -89,7 +101,8 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     everything = [*chain.receipts.values(), *([report] if report else [])]
 
     findings += check_names(chain)
-    findings += check_cells(project, chain, cells)
+    findings += check_layout(chain)
+    findings += check_cells(project, chain, cells, report)
     findings += check_links(chain, everything)
     findings += check_roots(project, everything)
     findings += check_reachable(chain, used)
@@ -114,7 +127,12 @@ def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
         raise ProvenanceError("results/: no results and no receipts here, must be there to be verified: `dvc repro`")
     not_proven = ["any number: no study has results yet; `dvc repro` or `gsf report` writes them"]
     checked = {"receipts": len(receipts)}
-    findings = [*check_names(chain), *check_links(chain, receipts), *check_roots(project, receipts)]
+    findings = [
+        *check_names(chain),
+        *check_layout(chain),
+        *check_links(chain, receipts),
+        *check_roots(project, receipts),
+    ]
     findings += _check_state(project, "", receipts, not_proven)
     if deep:
         findings += deeply.check_artefacts(project, receipts, checked)
@@ -129,7 +147,9 @@ def verify_file(project: Project, name: str) -> Verdict:
     chain = whole_chain(project)
     known = [digest for digest, paths in chain.paths.items() if name in paths]
     if known or name in chain.damaged:
-        findings = [item for item in check_names(chain) if name in item.what or name == item.link]
+        findings = [
+            item for item in (*check_names(chain), *check_layout(chain)) if name in item.what or name == item.link
+        ]
         findings += check_links(chain, [chain.receipts[digest] for digest in known])
         return _verdict(name, True, {"receipts": 1}, findings, [], [])
     writers = chain.writers(name)
@@ -137,12 +157,9 @@ def verify_file(project: Project, name: str) -> Verdict:
         raise ProvenanceError(f"{name}: no receipt here lists this file, must be what a stage wrote")
     found = sha256_file(path)
     receipt = next((item for item in writers if item.outputs[name] == found), writers[0])
-    findings = []
-    if receipt.outputs[name] != found:
-        what = f"has sha256 {found[:12]}, {receipt.stage} wrote {receipt.outputs[name][:12]}"
-        findings.append(Finding("broken", name, what, "`dvc checkout` restores it, `dvc repro` makes it anew"))
-    if name.endswith(".lmdb"):
-        findings += deeply.check_shard_file(path, name, receipt, intact=receipt.outputs[name] == found)
+    findings = list(deeply.check_file(path, name, receipt, found=found))
+    if name.endswith(".lmdb") and not findings:
+        findings += deeply.check_intact_shard(path, name, receipt)
     beyond = f"the rest of the chain: only this file was read, against receipt {receipt.digest[:12]} of {receipt.stage}"
     return _verdict(name, True, {"files": 1}, findings, [beyond], [])
 
@@ -208,4 +225,5 @@ def _report(project: Project, study: str, findings: list[Finding]) -> Receipt | 
     receipt = chain.add(project, project.results(study) / REPORT_RECEIPT)
     for path, why in chain.damaged.items():
         findings.append(Finding("broken", path, why.removeprefix(f"{path}: "), "restore it from git"))
+    findings += check_layout(chain)
     return receipt
