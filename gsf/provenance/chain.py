@@ -15,7 +15,7 @@ from typing import Any
 from gsf.errors import GsfError, ProvenanceError
 from gsf.params.study import is_trained
 from gsf.project import Project
-from gsf.provenance.content import canonical_form
+from gsf.provenance.content import canonical_or_as_it_is
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Input, Receipt, parse_receipt
 
@@ -74,7 +74,7 @@ class Chain:
         name = project.relative(path)
         try:
             data = path.read_bytes()
-            receipt = parse_receipt(_canonical(data), where=name)
+            receipt = parse_receipt(canonical_or_as_it_is(data), where=name)
             _check_shape(receipt, where=name)
         except (ProvenanceError, OSError) as error:
             self.damaged[name] = str(error)
@@ -265,14 +265,6 @@ def stage_of_path(path: str) -> str:
         case ("runs", study, "evaluate", run, protocol, _):
             return f"evaluate@{study}-{run}-{protocol}"
     return path
-
-
-def _canonical(data: bytes) -> bytes:
-    """The canonical form of a JSON value, which alone makes a receipt's identity; other bytes as they are."""
-    try:
-        return canonical_form(data)
-    except (ValueError, RecursionError):
-        return data
 
 
 def code_digest(receipt: Receipt) -> str:

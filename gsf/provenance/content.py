@@ -49,6 +49,14 @@ def canonical_form(data: bytes) -> bytes:
     return canonical_json(json.loads(data, object_pairs_hook=_each_once))
 
 
+def canonical_or_as_it_is(data: bytes) -> bytes:
+    """The canonical form of the JSON value in `data`; where it is none, `data`."""
+    try:
+        return canonical_form(data)
+    except (ValueError, RecursionError):
+        return data
+
+
 def _forms(data: bytes, kind: str) -> Iterator[tuple[str, bytes]]:
     if kind in _TEXT:
         plain = data.removeprefix(_BOM).replace(b"\r\n", b"\n")
