@@ -16,7 +16,7 @@ from typing import Any
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 
 EQUAL_REMEDY = "stages and engines go by the bytes: restore them, `git checkout` or `dvc checkout`"
-_TEXT = frozenset({".csv", ".json", ".lock", ".md", ".txt", ".yaml"})
+_TEXT = frozenset({".csv", ".json", ".lock", ".md", ".py", ".txt", ".yaml"})
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -211,7 +211,10 @@ def _link(path: str) -> str:
     """The stage whose output a file of evidence is a copy of; else the file."""
     match Path(path).parts:
         case ("results", study, "evidence", run, protocol, name):
-            return stage_of_path(f"runs/{study}/evaluate/{run}/{protocol}/{name}")
+            original = f"runs/{study}/evaluate/{run}/{protocol}/{name}"
         case ("results", _, "evidence", benchmark, name):
-            return stage_of_path(f"data/{benchmark}/{name}")
-    return path
+            original = f"data/{benchmark}/{name}"
+        case _:
+            return path
+    stage = stage_of_path(original)
+    return path if stage == original else stage

@@ -20,6 +20,7 @@ from gsf.provenance.hashing import sha256_file
 from gsf.provenance.links import check_layout, check_links, check_names, check_reachable, check_roots
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
+from gsf.provenance.shown import check_shown
 from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
 from gsf.provenance.weights import check_weights, weights_of
 
@@ -29,6 +30,8 @@ NOT_RECOMPUTED = (
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
     NOT_RECOMPUTED,
+    "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files",
+    "what dvc.lock says besides the digests of receipts: `dvc status` compares it with the files",
     "who made the results: receipts are not signed; one who rewrites a receipt, all that rest on it and the history of"
     " git leaves a chain that agrees with itself",
 )
@@ -109,6 +112,7 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     findings += check_evidence(project, study, list(chain.receipts.values()))
     if report is not None:
         findings += check_report(project, study, report)
+        findings += check_shown(project, study, report)
     findings += _check_state(project, study, everything, not_proven)
     findings += check_committed(project, study)
     checked = {"cells": len(cells), "receipts": len(everything)}
@@ -184,7 +188,8 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")
     if study and not is_active(project, study):
-        not_proven.append(f"that params/plan.yaml is the one of {study}: another study is active (`gsf study {study}`)")
+        why = "another study is active" if project.plan_file.is_file() else "it is not here"
+        not_proven.append(f"that params/plan.yaml is the one of {study}: {why} (`gsf study {study}`)")
     return findings
 
 

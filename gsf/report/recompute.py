@@ -18,6 +18,7 @@ from gsf.evaluate.outcome import outcome_of
 from gsf.evaluate.scores import read_scores
 from gsf.project import Project
 from gsf.provenance.chain import Command, known_studies, study_chain
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -140,8 +141,18 @@ def _compare(
         command = Command.of(receipt).options
         copy = project.results(study) / "evidence" / command["run"] / command["protocol"] / name
         for file in (copy, project.root / path):
-            if file.is_file() and file.read_bytes() != computed:
-                yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+            if file.is_file():
+                yield from _compare_file(project, file, computed)
+
+
+def _compare_file(project: Project, file: Path, computed: bytes) -> Iterator[Finding]:
+    """A file against the bytes that follow from the scores."""
+    name, promised = project.relative(file), sha256_bytes(computed)
+    if not file.is_file():
+        yield Finding("broken", name, "is missing; it follows from the scores", _REMEDY)
+    elif file.read_bytes() != computed:
+        what = "does not follow from the scores by its bytes"
+        yield differs(file, name, promised, link=name, what=what, remedy=_REMEDY)
 
 
 def _compare_tables(
@@ -163,8 +174,7 @@ def _compare_tables(
         return
     for name, records in (("results.json", cells), ("comparisons.json", paired), ("time.json", orders)):
         file = folder / name
-        if not file.is_file() or file.read_bytes() != readable_json(records):
-            yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+        yield from _compare_file(project, file, readable_json(records))
     page = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
     parts = ["\n".join(section) for section in (comparison_section(paired), time_section(orders))]
     missing = [part.split("\n")[0] for part in parts if part not in page]
