@@ -13,8 +13,8 @@ from gsf.errors import GsfError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.chain import Command, known_studies, plan_shard, work_receipt_path
-from gsf.provenance.content import EQUAL_REMEDY, same_content, same_content_of
-from gsf.provenance.differing import differs
+from gsf.provenance.content import EQUAL_REMEDY, same_content
+from gsf.provenance.differing import differs, holds
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -165,15 +165,11 @@ def inventory_rows(project: Project, receipt: Receipt, *, study: str | None) -> 
         copies += [copy for place in places if (copy := evidence_path(project, place, path))]
         for copy in copies:
             try:
-                if copy.is_file() and _is_content(copy, promised):
+                if holds(copy, promised):
                     return read_videos(copy.read_bytes())
             except (OSError, ValueError, KeyError):
                 continue
     return None
-
-
-def _is_content(path: Path, promised: str) -> bool:
-    return sha256_file(path) == promised or same_content_of(path, path.name, promised) is not None
 
 
 def videos_folder(project: Project, benchmark: str) -> Path | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gsf.provenance.content import EQUAL_REMEDY, same_content_of
 from gsf.provenance.findings import Finding
+from gsf.provenance.hashing import sha256_file
 
 
 def differs(file: Path, name: str, promised: str, *, link: str, what: str, remedy: str) -> Finding:
@@ -23,3 +24,8 @@ def differs(file: Path, name: str, promised: str, *, link: str, what: str, remed
     if how is None:
         return Finding("broken", link, what, remedy)
     return Finding("equal", link, f"{what}: {how}", EQUAL_REMEDY)
+
+
+def holds(file: Path, promised: str) -> bool:
+    """Whether a file is here with the content that has the sha256 `promised`, be it in other bytes."""
+    return file.is_file() and (sha256_file(file) == promised or same_content_of(file, file.name, promised) is not None)

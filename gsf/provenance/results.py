@@ -12,7 +12,7 @@ from pathlib import Path
 from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
-from gsf.provenance.differing import differs
+from gsf.provenance.differing import differs, holds
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import pairs_digest, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -88,8 +88,12 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell], report: R
         if what:
             yield Finding("broken", cell.name, f"names the receipt {what}", _RESTORE)
             continue
+        evidence = _evidence(project, cell) / "metrics.json"
+        promised = receipt.outputs.get(f"runs/{cell.study}/evaluate/{cell.experiment}/{cell.protocol}/metrics.json")
+        if promised and not holds(evidence, promised):
+            continue  # the evidence is at fault, which is said
         try:
-            metrics = json.loads((_evidence(project, cell) / "metrics.json").read_bytes())
+            metrics = json.loads(evidence.read_bytes())
             value, n = metrics[cell.metric], metrics["pair_n" if cell.metric == "pair_accuracy" else "n"]
             low, high = metrics.get("intervals", {}).get(cell.metric, (None, None))
         except _DAMAGED:
@@ -191,6 +195,7 @@ def check_report(project: Project, study: str, report: Receipt) -> Iterator[Find
     if report.stage != "report" or Command.of(report).positional != (study,):
         what = f"is a receipt of {report.content['command']!r}, must be that of `gsf report {study}`"
         yield Finding("broken", own + REPORT_RECEIPT, what, _RESTORE)
+        return
     for path, promised in report.outputs.items():
         file = project.root / path
         if not path.startswith(own):

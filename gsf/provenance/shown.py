@@ -1,23 +1,31 @@
-"""Tables of a study's page that are shown elsewhere too: in README.md and in `results/README.md`."""
+"""The tables on a study's page, and where they are shown besides: in README.md and in `results/README.md`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from gsf.project import Project
 from gsf.provenance.findings import Finding
-from gsf.provenance.hashing import sha256_file
-from gsf.provenance.receipt import Receipt
 from gsf.report.pages import index_title, markers, page_tables
+from gsf.report.records import METRICS, percent
 
 
-def check_shown(project: Project, study: str, report: Receipt) -> Iterator[Finding]:
-    """Where the tables of a study are shown, they are those of its page; that of an intact page, others are said."""
+def check_shown(project: Project, study: str, cells: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+    """The page of a study shows what its cells say, and README.md and `results/README.md` what the page shows."""
     page = project.results(study) / "README.md"
-    if not page.is_file() or sha256_file(page) != report.outputs.get(project.relative(page)):
+    wanted = page_tables(page.read_text(encoding="utf-8", errors="replace")) if page.is_file() else ""
+    if not wanted:
         return
-    wanted = page_tables(page.read_text(encoding="utf-8"))
+    name = project.relative(page)
+    lacking = [row for row in accuracy_rows(cells) if row not in wanted]
+    for row in lacking:
+        what = f"does not show what results/{study}/results.json says: it must have {row!r}"
+        yield Finding("broken", name, what, f"restore it from git, or run `gsf report {study}`")
+    if lacking:
+        return
     start, end = markers(study)
     readme, index = project.root / "README.md", project.root / "results" / "README.md"
     for file, shown in (
@@ -38,3 +46,22 @@ def _between(path: Path, start: str, end: str) -> str | None:
         return None
     _, found, after = text.partition(start)
     return after.partition(end)[0] if found else None
+
+
+def accuracy_rows(cells: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What must stand in each row of the page's tables: accuracies as people read them, and the number of videos."""
+    tables: dict[tuple[str, str], dict[str, dict[str, dict[str, Any]]]] = {}
+    for cell in cells:
+        table = tables.setdefault((cell["benchmark"], cell["protocol"]), {})
+        experiment = re.sub(r"-s\d+$", "", cell["experiment"])
+        run = table.setdefault(experiment, {}).setdefault(cell["experiment"], {"intervals": {}})
+        run[cell["metric"]] = cell["value"]
+        if cell.get("low") is not None:
+            run["intervals"][cell["metric"]] = (cell["low"], cell["high"])
+        if cell["metric"] != "pair_accuracy":  # which counts the videos of a pair only
+            run["n"] = cell["n"]
+    for table in tables.values():
+        rows = [list(runs.values()) for runs in table.values()]
+        shown = [metric for metric in METRICS if any(metric in run for runs in rows for run in runs)]
+        for runs in rows:
+            yield f"| {' | '.join(percent(runs, metric) for metric in shown)} | {runs[0].get('n', '')} |"

@@ -22,10 +22,11 @@ from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
+from gsf.provenance.shown import accuracy_rows
 from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
 from gsf.report.paired import Judged, comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
-from gsf.report.records import METRICS, metric_cells, percent, readable_json
+from gsf.report.records import metric_cells, readable_json
 from gsf.tables import table_bytes
 
 CONFUSION_COLUMNS = ("actual", "predicted")
@@ -178,19 +179,7 @@ def _compare_tables(
     page = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
     parts = ["\n".join(section) for section in (comparison_section(paired), time_section(orders))]
     missing = [part.split("\n")[0] for part in parts if part not in page]
-    missing += [row for row in _rows(computed, judged) if row not in page]
+    missing += [row for row in accuracy_rows(cells) if row not in page]
     for part in missing:
         what = f"does not follow from the scores: computed again it must have {part!r}"
         yield Finding("broken", f"results/{study}/README.md", what, _REMEDY)
-
-
-def _rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
-    """The accuracies of each row of the page's tables, as they must stand there."""
-    tables: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
-    for metrics, one in zip(computed, judged, strict=True):
-        table = tables.setdefault((one.benchmark, one.protocol), {})
-        table.setdefault(one.experiment, []).append(metrics)
-    for table in tables.values():
-        shown = [metric for metric in METRICS if any(metric in run for runs in table.values() for run in runs)]
-        for runs in table.values():
-            yield f"| {' | '.join(percent(runs, metric) for metric in shown)} | {runs[0]['n']} |"

@@ -86,8 +86,18 @@ def test_a_changed_metric_is_named(clone: Project, key: str) -> None:
 @pytest.mark.parametrize("name", ["results.json", "comparisons.json", "time.json"])
 def test_a_changed_table_is_named(clone: Project, name: str) -> None:
     path = clone.results("tiny") / name
-    path.write_bytes(path.read_bytes() + b"\n")
+    text = path.read_text(encoding="utf-8")
+    at = max(text.rindex(digit) for digit in "0123456789" if digit in text)
+    path.write_text(text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :], encoding="utf-8")
     assert broken(clone) == {f"results/tiny/{name}"}
+
+
+@pytest.mark.parametrize("name", ["results.json", "time.json", f"evidence/{PLACE}/metrics.json"])
+def test_a_table_in_another_layout_is_equal_and_not_broken(clone: Project, name: str) -> None:
+    path = clone.results("tiny") / name
+    path.write_text(json.dumps(json.loads(path.read_bytes()), indent=4), encoding="utf-8")
+    found = list(check_recomputed(clone, "tiny", {}))
+    assert [(item.kind, item.link) for item in found] == [("equal", f"results/tiny/{name}")]
 
 
 @pytest.mark.parametrize("start", ["| tsn |", "| tsn-s0, gsf-s0 |"])
