@@ -115,7 +115,8 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     findings += check_evidence(project, study, list(chain.receipts.values()))
     if report is not None:
         findings += check_report(project, study, report)
-    if not any(item.link == f"results/{study}/README.md" for item in findings):
+    tables = {f"results/{study}/{name}" for name in ("README.md", "results.json")}
+    if not any(item.link in tables | {cell.name for cell in cells} for item in findings if item.kind == "broken"):
         findings += check_shown(project, study, [vars(cell) for cell in cells])
     findings += state
     findings += check_committed(project, study)

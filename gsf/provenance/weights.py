@@ -53,6 +53,8 @@ def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
         return _published(project, receipt, command)
     if command.verb not in _PLACES:
         return []
+    if not any(item.receipt is None and item.path.startswith("weights/") for item in receipt.inputs):
+        return []
     option, kind, key = _PLACES[command.verb]
     name = command.options.get(option, "")
     file = _place(project, kind, name, key)
