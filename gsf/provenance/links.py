@@ -32,6 +32,13 @@ def check_names(chain: Chain) -> Iterator[Finding]:
                 yield Finding("broken", link, what, _RERUN_REPORT)
 
 
+def sound(chain: Chain) -> Chain:
+    """The receipts that are kept under their own digest. What another one says, once it is named, proves nothing."""
+    paths = {digest: [path for path in places if Path(path).stem == digest] for digest, places in chain.paths.items()}
+    paths = {digest: places for digest, places in paths.items() if places}
+    return Chain(receipts={digest: chain.receipts[digest] for digest in paths}, paths=paths)
+
+
 def check_layout(chain: Chain) -> Iterator[Finding]:
     """Receipts are in the canonical form; in another layout one says the same, but has other bytes."""
     for path, digest in chain.rewritten.items():

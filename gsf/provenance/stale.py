@@ -49,7 +49,7 @@ def check_plan(project: Project, study: str, receipts: Iterable[Receipt]) -> Ite
             file = project.root / item.path
             if item.receipt is not None or not item.path.startswith("params/"):
                 continue
-            if file == project.plan_file and not is_active(project, study):
+            if file == project.plan_file and another_is_active(project, study):
                 continue
             if file.is_file() and sha256_file(file) == item.sha256:
                 continue
@@ -65,6 +65,12 @@ def is_active(project: Project, study: str) -> bool:
     """Whether params/plan.yaml runs this study."""
     values = _current(project.plan_file)
     return values is not None and values.get("study") == study
+
+
+def another_is_active(project: Project, study: str) -> bool:
+    """Whether params/plan.yaml runs another study; not where it is gone or cannot be read."""
+    values = _current(project.plan_file)
+    return values is not None and values.get("study") != study
 
 
 def check_code(receipts: Iterable[Receipt]) -> Iterator[Finding]:

@@ -17,11 +17,11 @@ from gsf.provenance.chain import REPORT_RECEIPT, Chain, known_studies, study_cha
 from gsf.provenance.engine import check_committed, check_lock
 from gsf.provenance.findings import EXIT_CODES, Finding, Status, Verdict
 from gsf.provenance.hashing import sha256_file
-from gsf.provenance.links import check_layout, check_links, check_names, check_reachable, check_roots
+from gsf.provenance.links import check_layout, check_links, check_names, check_reachable, check_roots, sound
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
 from gsf.provenance.shown import check_shown
-from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
+from gsf.provenance.stale import another_is_active, check_code, check_environment, check_params, check_plan
 from gsf.provenance.weights import check_weights, weights_of
 
 NOT_RECOMPUTED = (
@@ -94,8 +94,9 @@ def verify(project: Project, target: str | None = None, *, deep: bool = False) -
 
 def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict:
     """Verify the results of one study."""
-    chain = study_chain(project, study)
-    findings: list[Finding] = []
+    kept = study_chain(project, study)
+    findings: list[Finding] = [*check_names(kept), *check_layout(kept)]
+    chain = sound(kept)
     not_proven: list[str] = []
     cells = _cells(project, study, findings)
     report = _report(project, study, findings)
@@ -106,8 +107,6 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     used = chain.closure([*([report] if report else []), *starts])
     everything = [*chain.receipts.values(), *([report] if report else [])]
 
-    findings += check_names(chain)
-    findings += check_layout(chain)
     findings += check_cells(project, chain, cells, report)
     findings += check_links(chain, everything)
     findings += check_roots(project, everything)
@@ -192,9 +191,8 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")
-    if study and not is_active(project, study):
-        why = "another study is active" if project.plan_file.is_file() else "it is not here"
-        not_proven.append(f"that params/plan.yaml is the one of {study}: {why} (`gsf study {study}`)")
+    if study and another_is_active(project, study):
+        not_proven.append(f"that params/plan.yaml is the one of {study}: another study is active (`gsf study {study}`)")
     return findings
 
 

@@ -122,8 +122,6 @@ def _parameters(artefact: Artefact, damage: str, chain: Chain) -> Expected:
         stages |= users(chain, str(artefact.sibling).rpartition("}/")[2])
     if damage == "rewritten" and name != "params/plan.yaml":
         return _never() if name.endswith(".yaml") else Expected("shallow", "equal", stages)
-    if name == "params/plan.yaml" and damage in ("emptied", "deleted", "renamed"):
-        return _never()
     whole = name.endswith((".py", ".csv")) or damage in ("emptied", "deleted", "renamed")
     return Expected("shallow", kind, stages if whole else frozenset(), stages)
 
@@ -131,6 +129,6 @@ def _parameters(artefact: Artefact, damage: str, chain: Chain) -> Expected:
 def _state(artefact: Artefact, damage: str, kind: str) -> Expected:
     if artefact.path == "requirements.lock":
         return _shallow("equal" if damage == "rewritten" else "stale_code", artefact.path)
-    if damage in ("deleted", "renamed", "rewritten"):
+    if damage in ("cut short", "deleted", "renamed", "rewritten"):
         return _never()
-    return _shallow(kind, "dvc.lock" if damage in ("cut short", "emptied") else "train@demo-gsf-s0")
+    return _shallow(kind, "dvc.lock" if damage == "emptied" else "train@demo-gsf-s0")

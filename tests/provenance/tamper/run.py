@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gsf.params.base import read_yaml
+from gsf.project import Project
+from gsf.provenance import code, deep, stale, weights
 from gsf.provenance.chain import REPORT_RECEIPT, study_chain
 from gsf.provenance.findings import Verdict
 from gsf.report.recompute import recomputed
+from gsf.tracking.record import journal_path
 from tests.provenance.finished import STUDY
 from tests.provenance.sandbox import Sandbox
 from tests.provenance.tamper.damages import apply
 from tests.provenance.tamper.expected import expected
 from tests.provenance.tamper.kinds import CODE, OUTSIDE, Artefact
+from tests.provenance.tamper.project import build
+
+ALL = ("shallow", "deep")
+# The shallow check reads neither data/ and runs/ nor what lies outside of the project (a test of its own says so), and
+# what is computed again is held against the results alone.
+DEPTHS = {
+    "output": ("deep",),
+    "receipt": ("deep",),
+    "elsewhere": ("deep",),
+    "result": (*ALL, "recompute"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,7 @@ class Matrix:
         if key not in self._cells:
             try:
                 done = apply(self.sandbox, self._placed(artefact), damage)
-                self._cells[key] = outcome(self.sandbox) if done else None
+                self._cells[key] = outcome(self.sandbox, DEPTHS.get(artefact.group, ALL)) if done else None
             finally:
                 self.sandbox.restore()
         return self._cells[key]
@@ -71,10 +92,34 @@ class Matrix:
         return path.replace(CODE, str(self._code)).replace(OUTSIDE, outside)
 
 
-def outcome(sandbox: Sandbox) -> Outcome:
-    """What the first depth that finds anything finds."""
+@contextmanager
+def prepared(data: Project, root: Path) -> Iterator[Matrix]:
+    """A matrix on a new finished study in `root`, with a copy of the code that may be damaged too."""
+    project = build(data, root)
+    shutil.copytree(code.PACKAGE, root / "code" / "gsf", ignore=shutil.ignore_patterns("__pycache__"))
+    journal = journal_path(project, study=STUDY, run="gsf-s0")
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    journal.write_text('{"kind": "start"}\n{"kind": "epoch"}\n{"kind": "end"}\n', encoding="utf-8")
+    parsed: dict[tuple[Path, bytes], dict[str, Any]] = {}
+
+    def read_once(path: Path) -> dict[str, Any]:
+        """As `read_yaml`, which takes most of the time of a check; files that did not change are parsed once."""
+        key = (path, path.read_bytes() if path.is_file() else b"")
+        if key not in parsed:
+            parsed[key] = read_yaml(path)
+        return copy.deepcopy(parsed[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code, "PACKAGE", root / "code" / "gsf")
+        for module in (stale, weights, deep):
+            patch.setattr(module, "read_yaml", read_once)
+        yield Matrix(Sandbox(project), code=root / "code")
+
+
+def outcome(sandbox: Sandbox, depths: Sequence[str] = ALL) -> Outcome:
+    """What the first of the depths that finds anything finds."""
     uncommitted = False
-    for depth in ("shallow", "deep", "recompute"):
+    for depth in depths:
         verdict = sandbox.verify(deep=depth == "deep")
         if depth == "recompute":
             found = recomputed(sandbox.project, verdict)
