@@ -200,7 +200,8 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     trace.add_argument("--videos", action="store_true", help="name every video, not the first few")
     trace.add_argument("--json", action="store_true")
     trace.set_defaults(call=_trace)
-    verify = verbs.add_parser("verify", help="check the chain behind the results")
+    ends = "exit code: 0 nothing is broken, 1 something is, 3 other bytes of the same content"
+    verify = verbs.add_parser("verify", help="check the chain behind the results", epilog=ends)
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
