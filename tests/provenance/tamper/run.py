@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from gsf.params.base import read_yaml
 from gsf.project import Project
-from gsf.provenance import code, deep, stale, weights
+from gsf.provenance import code
 from gsf.provenance.chain import REPORT_RECEIPT, study_chain
 from gsf.provenance.findings import Verdict
 from gsf.report.recompute import recomputed
@@ -25,6 +23,7 @@ from tests.provenance.tamper.damages import apply
 from tests.provenance.tamper.expected import expected
 from tests.provenance.tamper.kinds import CODE, OUTSIDE, Artefact
 from tests.provenance.tamper.project import build
+from tests.provenance.tamper.quick import remember
 
 ALL = ("shallow", "deep")
 # The shallow check reads neither data/ and runs/ nor what lies outside of the project (a test of its own says so), and
@@ -100,19 +99,9 @@ def prepared(data: Project, root: Path) -> Iterator[Matrix]:
     journal = journal_path(project, study=STUDY, run="gsf-s0")
     journal.parent.mkdir(parents=True, exist_ok=True)
     journal.write_text('{"kind": "start"}\n{"kind": "epoch"}\n{"kind": "end"}\n', encoding="utf-8")
-    parsed: dict[tuple[Path, bytes], dict[str, Any]] = {}
-
-    def read_once(path: Path) -> dict[str, Any]:
-        """As `read_yaml`, which takes most of the time of a check; files that did not change are parsed once."""
-        key = (path, path.read_bytes() if path.is_file() else b"")
-        if key not in parsed:
-            parsed[key] = read_yaml(path)
-        return copy.deepcopy(parsed[key])
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(code, "PACKAGE", root / "code" / "gsf")
-        for module in (stale, weights, deep):
-            patch.setattr(module, "read_yaml", read_once)
+        remember(patch)
         yield Matrix(Sandbox(project), code=root / "code")
 
 
