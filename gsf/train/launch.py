@@ -60,7 +60,7 @@ def _forwarding(group: Sequence[Process]) -> Iterator[None]:
 
 
 def _start(rank: int, share: Share, arguments: Sequence[str]) -> Process:
-    names = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count}
+    names: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count}
     names |= {"MASTER_ADDR": share.address, "MASTER_PORT": share.port}
     environment = os.environ | {name: str(value) for name, value in names.items()}
     return subprocess.Popen([sys.executable, "-m", "gsf", *arguments], env=environment)
