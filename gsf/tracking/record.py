@@ -25,7 +25,7 @@ class Point:
     """One point of a curve; `time` in seconds since 1970."""
 
     metric: str
-    epoch: int
+    step: int  # the epoch; of what the machine gave: seconds since the training began
     value: float
     time: float
 
@@ -121,7 +121,7 @@ def _record(
     started, ended = (journal.started, journal.ended) if journal else (None, None)
     if journal is not None:
         draft.params = dict(journal.params)
-        draft.points = {(point.metric, point.epoch): point for point in _journal_points(journal)}
+        draft.points = {(point.metric, point.step): point for point in _journal_points(journal)}
     if receipt is not None:
         sealed = project.train_receipt(study, run).stat().st_mtime
         status, started, ended = "finished", started or sealed, ended or sealed
@@ -138,7 +138,7 @@ def _record(
         current=current,
         params=draft.params,
         tags=draft.tags,
-        points=tuple(sorted(draft.points.values(), key=lambda point: (point.epoch, point.metric))),
+        points=tuple(sorted(draft.points.values(), key=lambda point: (point.step, point.metric))),
         measured=draft.measured,
         data=tuple(draft.data),
         files=draft.files,
@@ -154,9 +154,9 @@ def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Pa
         draft.data += _data(project, receipt, context="train")
     outputs = _add_files(project, draft, receipt, path=path, folder="train")
     for point in _table_points(outputs.get("curves.csv"), sealed):
-        known = draft.points.get((point.metric, point.epoch))
+        known = draft.points.get((point.metric, point.step))
         if known is None or known.value != point.value:  # the journal knows the time, the table is bound to the receipt
-            draft.points[point.metric, point.epoch] = point
+            draft.points[point.metric, point.step] = point
 
 
 def _add_evaluation(project: Project, draft: _Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
@@ -191,14 +191,17 @@ def _add_files(project: Project, draft: _Draft, receipt: Receipt, *, path: Path,
 def _journal_points(journal: Journal) -> Iterator[Point]:
     for epoch in journal.epochs:
         for name, value in epoch.metrics.items():
-            yield Point(metric=name, epoch=epoch.epoch, value=value, time=epoch.time)
+            yield Point(metric=name, step=epoch.epoch, value=value, time=epoch.time)
+    for sample in journal.system:
+        for name, value in sample.metrics.items():
+            yield Point(metric=name, step=round(sample.time - journal.started), value=value, time=sample.time)
 
 
 def _table_points(path: Path | None, time: float) -> Iterator[Point]:
     for row in read_table(path, ("epoch", *CURVES)) if path else ():
         for name in CURVES:
             if row[name]:
-                yield Point(metric=name, epoch=int(row["epoch"]), value=float(row[name]), time=time)
+                yield Point(metric=name, step=int(row["epoch"]), value=float(row[name]), time=time)
 
 
 def _receipt_params(receipt: Receipt) -> Params:

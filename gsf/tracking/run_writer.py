@@ -13,6 +13,7 @@ from gsf.tables import read_table
 from gsf.tracking.journal import TRAINING_KEY, Params
 from gsf.tracking.pictures import draw_confusion, draw_curves
 from gsf.tracking.record import Data, Point, Record
+from gsf.tracking.system import PREFIX
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,17 +64,18 @@ class RunWriter:
             self.wrote = True
 
     def contradicts(self, points: Sequence[Point]) -> bool:
-        """Whether a point is there with another value."""
-        known = [(self._known(point.metric).get(point.epoch), point.value) for point in points]
+        """Whether a point is there with another value; what the machine gave is no part of a result."""
+        told = [point for point in points if not point.metric.startswith(PREFIX)]
+        known = [(self._known(point.metric).get(point.step), point.value) for point in told]
         return any(there is not None and not _same(there, value) for there, value in known)
 
     def points(self, points: Sequence[Point]) -> None:
         """Curves; a point written twice would be shown twice."""
         from mlflow.entities import Metric
 
-        new = [point for point in points if point.epoch not in self._known(point.metric)]
+        new = [point for point in points if point.step not in self._known(point.metric)]
         for start in range(0, len(new), BATCH):
-            batch = [Metric(p.metric, p.value, _milliseconds(p.time), p.epoch) for p in new[start : start + BATCH]]
+            batch = [Metric(p.metric, p.value, _milliseconds(p.time), p.step) for p in new[start : start + BATCH]]
             self._client.log_batch(self.run_id, metrics=batch)
             self.wrote = True
 
@@ -153,7 +155,7 @@ def _pictures(record: Record, scratch: Path) -> dict[str, Path]:
     if record.points:
         curves: dict[str, list[tuple[int, float]]] = {}
         for point in record.points:
-            curves.setdefault(point.metric, []).append((point.epoch, point.value))
+            curves.setdefault(point.metric, []).append((point.step, point.value))
         found["train/curves.png"] = scratch / "curves.png"
         draw_curves(found["train/curves.png"], curves, title=record.name)
     for name, path in record.files.items():
