@@ -206,6 +206,7 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
     verify.add_argument("--replay", type=int, metavar="N", help="extract and score N random videos again")
     verify.add_argument("--seed", type=int, default=0, help="of the choice of these videos")
+    verify.add_argument("--mlflow", action="store_true", help="compare what MLflow shows with journals and receipts")
     verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)
 
@@ -432,6 +433,10 @@ def _verify(args: argparse.Namespace) -> int:
         from gsf.report.replay import replayed
 
         verdict = replayed(Project.here(), verdict, count=args.replay, seed=args.seed)
+    if args.mlflow:
+        from gsf.tracking.checking import projected
+
+        verdict = projected(Project.here(), verdict)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
     return 0 if verdict.ok else 1
 

@@ -25,6 +25,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # s
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 
@@ -69,6 +70,31 @@ def experiment_id(client: MlflowClient, project: Project, study: str) -> str:
             f" (mlflow experiments restore --experiment-id {experiment.experiment_id})"
         )
     return str(experiment.experiment_id)
+
+
+def connect_to_existing(project: Project) -> MlflowClient:
+    """As `connect`, but a database in a file has to be there: a question must not create one."""
+    uri = tracking_uri(project)
+    if (file := database_file(uri)) is not None and not file.is_file():
+        raise TrackingError(f"{shown_uri(uri)}: no such database, must be there to be read: run `gsf mlflow sync`")
+    return connect(project)
+
+
+def database_file(uri: str) -> Path | None:
+    """The file of an SQLite database; None of any other."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def shown_uri(uri: str) -> str:
+    """The URI without a password."""
+    scheme, mark, rest = uri.partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if mark and "@" in rest else uri
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, in one line that is not longer than a sentence or two."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
 
 
 @contextmanager

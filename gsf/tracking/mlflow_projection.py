@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gsf.errors import GsfError, TrackingError
 from gsf.project import Project
-from gsf.tracking.connection import connect, experiment_id, locked, tracking_uri
+from gsf.tracking.connection import connect, experiment_id, first_line, locked, shown_uri, tracking_uri
 from gsf.tracking.record import Record, collect, trainings
 from gsf.tracking.run_writer import RunWriter, find_runs, open_run
 from gsf.tracking.view import publish_view
@@ -105,18 +105,6 @@ def project_record(client: MlflowClient, project: Project, record: Record) -> st
         if record.current:
             _retire_others(client, experiment, record, keep=writer.run_id)
     return "created" if created else "updated" if writer.wrote else "unchanged"
-
-
-def shown_uri(uri: str) -> str:
-    """The URI without a password."""
-    scheme, mark, rest = uri.partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}" if mark and "@" in rest else uri
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, in one line that is not longer than a sentence or two."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
 
 
 def _retire_others(client: MlflowClient, experiment: str, record: Record, *, keep: str) -> None:

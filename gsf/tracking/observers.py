@@ -107,7 +107,7 @@ def _attempt(action: Callable[[], None]) -> bool:
     try:
         action()
     except Exception as error:  # nothing that concerns MLflow may stop what it only shows
-        from gsf.tracking.mlflow_projection import first_line
+        from gsf.tracking.connection import first_line
 
         print(
             f"MLflow is not up to date: {first_line(error)}; nothing is lost, `gsf mlflow sync` catches up",

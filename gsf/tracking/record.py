@@ -65,6 +65,8 @@ class Record:
     data: tuple[Data, ...]
     files: dict[str, Path]  # by name among the run's artefacts
     problems: tuple[str, ...]  # what was left out, and why
+    by_journal: bool  # whether its journal is here
+    by_receipt: bool  # whether the receipt of the training is here
 
     @property
     def name(self) -> str:
@@ -143,6 +145,8 @@ def _record(
         data=tuple(draft.data),
         files=draft.files,
         problems=tuple(draft.problems),
+        by_journal=journal is not None,
+        by_receipt=receipt is not None,
     )
 
 

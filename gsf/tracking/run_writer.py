@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BATCH = 500  # points of one call; MLflow takes 1000
 PARAMS_BATCH = 100
 REPLACED = "gsf.replaced_by"
-_STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
+STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
 
 
 def find_runs(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[Any]:
@@ -67,7 +67,7 @@ class RunWriter:
         """Whether a point is there with another value; what the machine gave is no part of a result."""
         told = [point for point in points if not point.metric.startswith(PREFIX)]
         known = [(self._known(point.metric).get(point.step), point.value) for point in told]
-        return any(there is not None and not _same(there, value) for there, value in known)
+        return any(there is not None and not same(there, value) for there, value in known)
 
     def points(self, points: Sequence[Point]) -> None:
         """Curves; a point written twice would be shown twice."""
@@ -85,7 +85,7 @@ class RunWriter:
 
         new = []
         for name, value in values.items():
-            if name in self._run.data.metrics and _same(self._run.data.metrics[name], value):
+            if name in self._run.data.metrics and same(self._run.data.metrics[name], value):
                 continue
             new.append(Metric(name, value, self._now(), max(self._known(name), default=-1) + 1))
         if new:
@@ -96,7 +96,7 @@ class RunWriter:
         """The manifests, as MLflow's datasets."""
         inputs = self._run.inputs
         known = {(item.dataset.name, item.dataset.digest) for item in (inputs.dataset_inputs if inputs else ())}
-        new = [_dataset_input(item) for item in data if (item.benchmark, item.digest) not in known]
+        new = [dataset_input(item) for item in data if (item.benchmark, item.digest) not in known]
         if new:
             self._client.log_inputs(self.run_id, new)
             self.wrote = True
@@ -121,7 +121,7 @@ class RunWriter:
 
     def state(self, record: Record) -> None:
         """Running, finished or failed; a resumed training runs again."""
-        status, ended = _STATUS[record.status], record.ended
+        status, ended = STATUS[record.status], record.ended
         if self._run.info.status == status:
             return
         if status == "RUNNING":
@@ -149,6 +149,12 @@ class RunWriter:
         return _milliseconds(time())
 
 
+def picture_names(record: Record) -> list[str]:
+    """The pictures that are drawn of a record, by name among the run's artefacts."""
+    confusions = [name.rpartition("/")[0] for name in record.files if name.endswith("/confusion.csv")]
+    return [*(["train/curves.png"] if record.points else []), *(f"{folder}/confusion.png" for folder in confusions)]
+
+
 def _pictures(record: Record, scratch: Path) -> dict[str, Path]:
     """Drawn into `scratch`; by name among the run's artefacts."""
     found = {}
@@ -169,7 +175,8 @@ def _pictures(record: Record, scratch: Path) -> dict[str, Path]:
     return found
 
 
-def _dataset_input(data: Data) -> Any:
+def dataset_input(data: Data) -> Any:
+    """A manifest as MLflow's dataset."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     profile = {"videos": data.videos, "excluded": data.excluded}
@@ -187,5 +194,6 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _same(a: float, b: float) -> bool:
+def same(a: float, b: float) -> bool:
+    """Whether two values are one: a server may round the last digit."""
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
