@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
+from gsf.verbs import tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
     _add_engine_verbs(verbs)
+    tracking.add(verbs)
     return parser
 
 
@@ -219,9 +221,6 @@ def _add_engine_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     deps = verbs.add_parser("deps", help="code dependencies in dvc.yaml: check, or renew with --write")
     deps.add_argument("--write", action="store_true")
     deps.set_defaults(call=_deps)
-    mlflow = verbs.add_parser("mlflow", help="bring MLflow up to date with receipts and journals")
-    mlflow.add_argument("action", choices=["sync"])
-    mlflow.set_defaults(call=_mlflow)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -468,14 +467,6 @@ def _deps(args: argparse.Namespace) -> int:
     problems = check(project)
     print("\n".join(problems) or "dvc.yaml lists exactly the modules that the stages import")
     return 1 if problems else 0
-
-
-def _mlflow(args: argparse.Namespace) -> None:
-    from gsf.project import Project
-    from gsf.tracking.mlflow_projection import sync
-
-    del args
-    print(sync(Project.here()))
 
 
 def _show(receipt: object) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LOCK_SECONDS = 60.0
+POSTGRES_LOCK = 0x677366  # "gsf": the number of the advisory lock under which tables are created
 
 # Set before mlflow is imported, where the user has not set them: a training never waits long for a server that is away.
 _ENVIRONMENT = {
@@ -49,7 +50,7 @@ def connect(project: Project) -> MlflowClient:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     uri = tracking_uri(project)
-    with locked(project.work("mlflow.lock")) if is_local(uri) else nullcontext():
+    with locked(project.work("mlflow.lock")) if is_local(uri) else nullcontext(), database_locked(uri):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)  # creates the tables: processes that race here crash
         if is_local(uri):
             client.search_experiments(max_results=1)  # whichever of the two steps opens the database
@@ -63,7 +64,12 @@ def experiment_id(client: MlflowClient, project: Project, study: str) -> str:
         experiment = client.get_experiment_by_name(study)
         if experiment is None:
             location = (project.root / "mlartifacts" / study).as_uri() if is_local(uri) else None
-            return str(client.create_experiment(study, artifact_location=location))
+            try:
+                return str(client.create_experiment(study, artifact_location=location))
+            except Exception:  # another clone, which this lock does not bind, may have been first
+                experiment = client.get_experiment_by_name(study)
+                if experiment is None:
+                    raise
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"{uri}: experiment {study!r} is deleted, must be active: restore it"
@@ -95,6 +101,23 @@ def first_line(error: BaseException) -> str:
     """What went wrong, in one line that is not longer than a sentence or two."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]
+
+
+@contextmanager
+def database_locked(uri: str) -> Iterator[None]:
+    """Hold PostgreSQL's own lock while tables are created, since a lock file binds one project folder only."""
+    if not uri.startswith("postgresql"):
+        yield
+        return
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    with create_engine(uri, poolclass=NullPool).connect() as connection:
+        connection.execute(text(f"SELECT pg_advisory_lock({POSTGRES_LOCK})"))
+        try:
+            yield
+        finally:
+            connection.execute(text(f"SELECT pg_advisory_unlock({POSTGRES_LOCK})"))
 
 
 @contextmanager

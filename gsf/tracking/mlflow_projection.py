@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gsf.errors import GsfError, TrackingError
+from gsf.params.base import load
+from gsf.params.study import Plan
 from gsf.project import Project
 from gsf.tracking.connection import connect, experiment_id, first_line, locked, shown_uri, tracking_uri
 from gsf.tracking.record import Record, collect, trainings
@@ -83,6 +85,22 @@ def sync(project: Project) -> Summary:
         views=tuple(views),
         **{name: tuple(runs) for name, runs in done.items()},
     )
+
+
+def prepare(project: Project, study: str | None = None) -> str:
+    """Create the tables and the experiment of a study (the active one), so that jobs find both; says what is there."""
+    study = study or load(Plan, project.plan_file).study
+    uri = shown_uri(tracking_uri(project))
+    try:
+        experiment = experiment_id(connect(project), project, study)
+    except GsfError:
+        raise
+    except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own
+        raise TrackingError(
+            f"{uri}: MLflow cannot be reached: {first_line(error)}; start the server, or correct or unset"
+            " MLFLOW_TRACKING_URI"
+        ) from error
+    return f"MLflow at {uri}: experiment {experiment} is {study}"
 
 
 def project_record(client: MlflowClient, project: Project, record: Record) -> str:

@@ -7,12 +7,15 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from gsf.errors import GsfError
 from gsf.params.flat import flatten
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
 from gsf.tables import read_table
+from gsf.tracking.cost import cost_of
 from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_journal
 
 CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")
@@ -61,7 +64,7 @@ class Record:
     params: Params
     tags: dict[str, str]
     points: tuple[Point, ...]
-    measured: dict[str, float]  # 8x1x1.top1: 0.9
+    measured: dict[str, float]  # 8x1x1.top1: 0.9; cost.parameters_m: 11.2
     data: tuple[Data, ...]
     files: dict[str, Path]  # by name among the run's artefacts
     problems: tuple[str, ...]  # what was left out, and why
@@ -157,10 +160,21 @@ def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Pa
     if not _is_imported(receipt):  # which was trained on other data than ours
         draft.data += _data(project, receipt, context="train")
     outputs = _add_files(project, draft, receipt, path=path, folder="train")
+    _add_cost(project, draft, receipt)
     for point in _table_points(outputs.get("curves.csv"), sealed):
         known = draft.points.get((point.metric, point.step))
         if known is None or known.value != point.value:  # the journal knows the time, the table is bound to the receipt
             draft.points[point.metric, point.step] = point
+
+
+def _add_cost(project: Project, draft: _Draft, receipt: Receipt) -> None:
+    manifest = _manifest_info(project, receipt)
+    if manifest is None:  # which knows how many classes there are
+        return
+    try:
+        draft.measured |= cost_of(receipt.content["params"], num_classes=len(manifest["classes"]))
+    except (GsfError, ValueError, ImportError) as error:  # described in another time's terms, or by an absent package
+        draft.problems.append(f"{receipt.stage}: what its network costs is unknown: {error}")
 
 
 def _add_evaluation(project: Project, draft: _Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
@@ -245,17 +259,26 @@ def _benchmark(receipt: Receipt) -> str:
 def _data(project: Project, receipt: Receipt, *, context: str) -> Iterator[Data]:
     benchmark = _benchmark(receipt)
     digests = {item.path: item.sha256 for item in receipt.inputs}
-    info, path = project.manifest_info(benchmark), project.relative(project.manifest(benchmark))
+    path = project.relative(project.manifest(benchmark))
     if path not in digests:
         return
     videos = excluded = None
-    if info.is_file() and hash_cache(project).sha256(info) == digests.get(project.relative(info)):
-        content = json.loads(info.read_bytes())
+    content = _manifest_info(project, receipt)
+    if content is not None:
         videos = int(content["counts"][context])
         excluded = sum(item["split"] == context for item in content["excluded"])
     yield Data(
         benchmark=benchmark, context=context, manifest=path, sha256=digests[path], videos=videos, excluded=excluded
     )
+
+
+def _manifest_info(project: Project, receipt: Receipt) -> dict[str, Any] | None:
+    """What the manifest of a receipt says; None where that very one is not here."""
+    info = project.manifest_info(_benchmark(receipt))
+    digests = {item.path: item.sha256 for item in receipt.inputs}
+    if not info.is_file() or hash_cache(project).sha256(info) != digests.get(project.relative(info)):
+        return None
+    return dict(json.loads(info.read_bytes()))
 
 
 def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Receipt]]:
