@@ -128,7 +128,7 @@ def _register(client: MlflowClient, project: Project, record: Record, *, name: s
     _create_model(client, name)
     version = client.create_model_version(
         name,
-        source=f"models:/{model.model_id}",
+        source=model.artifact_location,  # by its place: `models:/` is looked up elsewhere without a server
         run_id=run.info.run_id,
         tags=tags,
         model_id=model.model_id,
