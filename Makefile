@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
-.PHONY: help setup demo test test-pipeline test-slurm lint types check bench lock clean
+.PHONY: help setup demo test test-pipeline test-slurm test-mlflow lint types check bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ test: setup  ## the tests, without those of the two engines
 test-slurm: setup  ## the graph on a Slurm of one node, as root; skips loudly without the packages
 	pytest -m slurm tests/slurm
 
+test-mlflow: setup  ## MLflow on a PostgreSQL, behind its server and in a browser; skips loudly without the packages
+	pytest -m mlflow tests/servers
+
 test-pipeline: setup  ## both engines for real, in clones
 	pytest -m pipeline tests/pipeline
 
@@ -53,7 +56,7 @@ lint: setup  ## ruff, snakefmt, snakemake --lint
 types: setup  ## mypy --strict
 	mypy
 
-check: test lint types test-pipeline test-slurm  ## all that CI runs
+check: test lint types test-pipeline test-slurm test-mlflow  ## all that CI runs
 
 bench: setup  ## every speed measurement that this machine can do
 	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py) ;; *) python $$script || exit 1 ;; esac; done

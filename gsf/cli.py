@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import ensembles, predict
+from gsf.verbs import ensembles, predict, tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_proof_verbs(verbs)
     predict.add(verbs)
     _add_engine_verbs(verbs)
+    tracking.add(verbs)
     return parser
 
 
@@ -211,6 +212,7 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
     verify.add_argument("--replay", type=int, metavar="N", help="extract and score N random videos again")
     verify.add_argument("--seed", type=int, default=0, help="of the choice of these videos")
+    verify.add_argument("--mlflow", action="store_true", help="compare what MLflow shows with journals and receipts")
     verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)
 
@@ -223,9 +225,6 @@ def _add_engine_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     deps = verbs.add_parser("deps", help="code dependencies in dvc.yaml: check, or renew with --write")
     deps.add_argument("--write", action="store_true")
     deps.set_defaults(call=_deps)
-    mlflow = verbs.add_parser("mlflow", help="bring MLflow up to date with receipts and journals")
-    mlflow.add_argument("action", choices=["sync"])
-    mlflow.set_defaults(call=_mlflow)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -442,6 +441,10 @@ def _verify(args: argparse.Namespace) -> int:
         from gsf.report.replay import replayed
 
         verdict = replayed(Project.here(), verdict, count=args.replay, seed=args.seed)
+    if args.mlflow:
+        from gsf.tracking.checking import projected
+
+        verdict = projected(Project.here(), verdict)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
     return verdict.exit_code
 
@@ -473,14 +476,6 @@ def _deps(args: argparse.Namespace) -> int:
     problems = check(project)
     print("\n".join(problems) or "dvc.yaml lists exactly the modules that the stages import")
     return 1 if problems else 0
-
-
-def _mlflow(args: argparse.Namespace) -> None:
-    from gsf.project import Project
-    from gsf.tracking.mlflow_projection import sync
-
-    del args
-    print(sync(Project.here()))
 
 
 def _show(receipt: object) -> None:
