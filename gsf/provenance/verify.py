@@ -29,8 +29,8 @@ NOT_RECOMPUTED = (
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
     NOT_RECOMPUTED,
-    "who made the results: receipts are not signed; one who rewrites a receipt, all that rest on it and the history of"
-    " git leaves a chain that agrees with itself",
+    "who made the results: no signature is looked at (`gsf verify-signature` does); one who rewrites a receipt,"
+    " all that rest on it and the history of git leaves a chain that agrees with itself",
 )
 
 
