@@ -8,6 +8,11 @@ from pathlib import Path
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verbs of this area."""
+    crate = verbs.add_parser("export-crate", help="the results of a study as a Workflow Run RO-Crate")
+    crate.add_argument("study")
+    crate.add_argument("--to", type=Path, metavar="PLACE", help="new folder, or .zip file; default: STUDY-crate.zip")
+    crate.add_argument("--licence", metavar="URL", help="of what is in the crate; default: the project's LICENSE")
+    crate.set_defaults(call=_export_crate)
     sign = verbs.add_parser("sign", help="sign the results of a study")
     sign.add_argument("study", nargs="?", help="a study with results")
     sign.add_argument("--key", type=Path, metavar="FILE", help="private key")
@@ -17,6 +22,14 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check.add_argument("study")
     check.add_argument("--key", type=Path, required=True, metavar="FILE", help="public key of who is to have signed")
     check.set_defaults(call=_verify_signature)
+
+
+def _export_crate(args: argparse.Namespace) -> None:
+    from gsf.exchange.crate import export_crate
+    from gsf.project import Project
+
+    to = args.to or Path(f"{args.study}-crate.zip")
+    print(export_crate(Project.here(), args.study, to, licence=args.licence).to_text())
 
 
 def _sign(args: argparse.Namespace) -> None:

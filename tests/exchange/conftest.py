@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from gsf.project import Project
-from tests.provenance.finished import finish
+from tests.provenance.finished import commit, finish, git
 
 
 @pytest.fixture(scope="session")
 def finished(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A finished study; read only."""
-    return finish(small_data, tmp_path_factory.mktemp("exchange") / "project")
+    """A finished study in one commit, with a licence; read only."""
+    project = finish(small_data, tmp_path_factory.mktemp("exchange") / "project")
+    (project.root / "LICENSE").write_text("a licence\n", encoding="utf-8")
+    git(project, "update-ref", "-d", "HEAD")
+    commit(project)
+    return project
 
 
 @pytest.fixture
