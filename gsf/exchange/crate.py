@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
-import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,14 +10,12 @@ from gsf.errors import ParamsError, ProvenanceError
 from gsf.exchange.committed import recorded
 from gsf.exchange.crate_files import crate_files
 from gsf.exchange.crate_metadata import METADATA, Source, crate_metadata
+from gsf.exchange.writing import check_new_folder, write_folder, write_zip
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, known_studies, study_chain
-from gsf.provenance.hashing import write_atomically
 from gsf.provenance.receipt import read_receipt
 from gsf.provenance.results import read_cells
 from gsf.provenance.verify import verify_study
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a ZIP file can hold: its bytes do not depend on when it was made
 
 
 @dataclass(frozen=True)
@@ -54,8 +48,8 @@ def export_crate(project: Project, study: str, to: Path, *, licence: str | None 
     if find_spec("rocrate") is None:
         raise ParamsError("export-crate: needs rocrate, which is not installed: pip install 'gsf-video[exchange]'")
     packed = to.suffix == ".zip"
-    if not packed and to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise ParamsError(f"{to}: is there already, must be a new or an empty folder, or end in .zip")
+    if not packed:
+        check_new_folder(to)
     if study not in (known := known_studies(project)):
         raise ProvenanceError(f"{study}: is no study with results, must be one of: {', '.join(known) or 'none here'}")
     broken = verify_study(project, study).of("broken")
@@ -75,29 +69,5 @@ def export_crate(project: Project, study: str, to: Path, *, licence: str | None 
     files = crate_files(project, study, source.report, source.chain.receipts.values(), source.at)
     metadata, absent = crate_metadata(project, source, files)
     written = {METADATA: metadata} | {file.path: file.read() for file in files}
-    (_write_zip if packed else _write_folder)(to, written)
+    (write_zip if packed else write_folder)(to, written)
     return Crate(to, files=len(files), runs=len(source.chain.receipts) + 1, absent=absent)
-
-
-def _write_folder(to: Path, files: dict[str, bytes]) -> None:
-    """Write all files beside, then give them the name: a reader sees the whole crate or none."""
-    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
-    try:
-        for path, data in files.items():
-            write_atomically(temporary / path, data)
-        if to.is_dir():
-            to.rmdir()
-        temporary.replace(to)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _write_zip(to: Path, files: dict[str, bytes]) -> None:
-    """Write a ZIP file whose bytes follow from the files: stored, in one order, without times."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(files):
-            entry = zipfile.ZipInfo(path, _EPOCH)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, files[path])
-    write_atomically(to, buffer.getvalue())

@@ -13,6 +13,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     crate.add_argument("--to", type=Path, metavar="PLACE", help="new folder, or .zip file; default: STUDY-crate.zip")
     crate.add_argument("--licence", metavar="URL", help="of what is in the crate; default: the project's LICENSE")
     crate.set_defaults(call=_export_crate)
+    croissant = verbs.add_parser("export-croissant", help="a benchmark as a Croissant description of a data set")
+    croissant.add_argument("benchmark")
+    croissant.add_argument("--to", type=Path, metavar="FOLDER", help="new folder; default: BENCHMARK-croissant")
+    croissant.set_defaults(call=_export_croissant)
     sign = verbs.add_parser("sign", help="sign the results of a study")
     sign.add_argument("study", nargs="?", help="a study with results")
     sign.add_argument("--key", type=Path, metavar="FILE", help="private key")
@@ -30,6 +34,14 @@ def _export_crate(args: argparse.Namespace) -> None:
 
     to = args.to or Path(f"{args.study}-crate.zip")
     print(export_crate(Project.here(), args.study, to, licence=args.licence).to_text())
+
+
+def _export_croissant(args: argparse.Namespace) -> None:
+    from gsf.exchange.croissant import export_croissant
+    from gsf.project import Project
+
+    to = args.to or Path(f"{args.benchmark}-croissant")
+    print(export_croissant(Project.here(), args.benchmark, to).to_text())
 
 
 def _sign(args: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gsf.exchange.about import About
 from gsf.params.base import Strict, load
 from gsf.params.benchmark import Benchmark
 from gsf.params.model import Model
@@ -16,6 +17,7 @@ from gsf.store.plan import read_additions
 from tests.pipeline.tiny import ROOT
 
 SCHEMAS: dict[str, type[Strict]] = {
+    "about": About,
     "benchmarks": Benchmark,
     "models": Model,
     "protocols": Protocol,
