@@ -82,7 +82,7 @@ def check_signature(project: Project, study: str, key: Path) -> Signed:
     where = project.relative(path)
     envelope = _read_envelope(path, where)
     if public.keyid not in envelope.signatures:
-        signers = ", ".join(keyid[:12] for keyid in envelope.signatures) or "nobody"
+        signers = ", ".join(str(keyid)[:12] for keyid in envelope.signatures) or "nobody"
         raise ProvenanceError(f"{where}: is signed by {signers}, must be signed by {public.keyid[:12]} ({key})")
     from securesystemslib.exceptions import Error
 

@@ -2,11 +2,22 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
 from google.protobuf import json_format
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
@@ -90,6 +101,59 @@ def test_every_changed_or_missing_file_is_named(signed: Project, key: Path) -> N
         check_signature(signed, "demo", public(key))
     assert "README.md has sha256" in str(error.value)
     assert "results.json is missing" in str(error.value)
+
+
+def test_the_signature_is_over_type_and_payload_as_dsse_says(signed: Project, key: Path) -> None:
+    content = json.loads(envelope(signed).read_bytes())
+    kind, payload = content["payloadType"].encode(), base64.standard_b64decode(content["payload"])
+    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+    (signature,) = content["signatures"]
+    verifier = load_pem_public_key(public(key).read_bytes())
+    assert isinstance(verifier, Ed25519PublicKey)
+    verifier.verify(base64.standard_b64decode(signature["sig"]), message)
+
+
+def test_whatever_is_done_to_an_envelope_it_holds_as_it_was_or_is_refused_by_name(signed: Project, key: Path) -> None:
+    whole = envelope(signed).read_bytes()
+    payload = json.loads(whole)["payload"]
+    draw = random.Random(7)
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(draw.choice((1, 1, 3))):
+            data[draw.randrange(len(data))] = draw.randrange(256)
+        envelope(signed).write_bytes(data)
+        try:
+            check_signature(signed, "demo", public(key))
+        except ProvenanceError:
+            continue
+        assert json.loads(data)["payload"] == payload
+
+
+@pytest.mark.parametrize("value", [None, 1, "", [], {}, [None], [1], ["a"], [{}], [{"keyid": None, "sig": ""}]])
+@pytest.mark.parametrize("part", ["payload", "payloadType", "signatures"])
+def test_an_envelope_with_a_part_of_another_kind_is_refused(signed: Project, key: Path, part: str, value: Any) -> None:
+    content = json.loads(envelope(signed).read_bytes()) | {part: value}
+    envelope(signed).write_bytes(canonical_json(content))
+    with pytest.raises(ProvenanceError):
+        check_signature(signed, "demo", public(key))
+
+
+@pytest.mark.parametrize("data", [b"[]", b"null", b"1", b'"text"', b"[" * 100_000])
+def test_what_is_json_and_no_envelope_is_refused(signed: Project, key: Path, data: bytes) -> None:
+    envelope(signed).write_bytes(data)
+    with pytest.raises(ProvenanceError, match="is cut or damaged"):
+        check_signature(signed, "demo", public(key))
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_keys_of_other_kinds_sign_too(signed: Project, tmp_path: Path, kind: str) -> None:
+    private = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "key").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "key").chmod(0o600)
+    data = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "key.pub").write_bytes(data)
+    sign(signed, "demo", tmp_path / "key")
+    assert check_signature(signed, "demo", tmp_path / "key.pub").files
 
 
 def test_another_key_is_named(signed: Project, tmp_path: Path) -> None:
