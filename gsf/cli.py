@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import ensembles, predict, tracking
+from gsf.verbs import ensembles, exchange, predict, tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add(verbs)
     _add_engine_verbs(verbs)
     tracking.add(verbs)
+    exchange.add(verbs)
     return parser
 
 

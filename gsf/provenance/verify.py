@@ -32,8 +32,8 @@ _ALWAYS = (
     NOT_RECOMPUTED,
     "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files",
     "what dvc.lock says besides the digests of receipts: `dvc status` compares it with the files",
-    "who made the results: receipts are not signed; one who rewrites a receipt, all that rest on it and the history of"
-    " git leaves a chain that agrees with itself",
+    "who made the results: no signature is looked at (`gsf verify-signature` does); one who rewrites a receipt,"
+    " all that rest on it and the history of git leaves a chain that agrees with itself",
 )
 
 
