@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
+from gsf.verbs import site
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
     _add_engine_verbs(verbs)
+    site.add(verbs)
     return parser
 
 

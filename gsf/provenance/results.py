@@ -116,7 +116,7 @@ def _evidence(project: Project, cell: Cell) -> Path:
 
 
 def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) -> Iterator[Finding]:
-    """Copies of metrics, scores, inventory and manifest are the very files that their receipts list."""
+    """Copies of metrics, scores, curves, inventory and manifest are the very files that their receipts list."""
     folder = project.results(study) / "evidence"
     if not folder.is_dir():
         yield Finding("broken", project.relative(folder), "is missing", _RESTORE)
@@ -137,7 +137,7 @@ def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) ->
             elif copy.name == "metrics.json":
                 yield Finding("broken", receipt.stage, f"{name} is missing", _RESTORE)
             elif not (project.root / path).is_file():
-                yield Finding("absent", receipt.stage, f"{path} is too large for results/", "`dvc pull` or `dvc repro`")
+                yield Finding("absent", receipt.stage, f"{path} has no copy in results/", "`dvc pull` or `dvc repro`")
 
 
 def evidence_path(project: Project, study: str, path: str) -> Path | None:
@@ -146,6 +146,8 @@ def evidence_path(project: Project, study: str, path: str) -> Path | None:
     match Path(path).parts:
         case ("runs", _, "evaluate", run, protocol, "metrics.json" | "scores.safetensors" as name):
             return folder / run / protocol / name
+        case ("runs", _, "train", run, "curves.csv" | "summary.json" as name):
+            return folder / run / name
         case ("data", benchmark, "inventory.csv" | "manifest.csv" | "manifest.json" as name):
             return folder / benchmark / name
     return None
@@ -205,6 +207,8 @@ def _link(path: str) -> str:
     match Path(path).parts:
         case ("results", study, "evidence", run, protocol, name):
             return stage_of_path(f"runs/{study}/evaluate/{run}/{protocol}/{name}")
+        case ("results", study, "evidence", run, "curves.csv" | "summary.json" as name):
+            return stage_of_path(f"runs/{study}/train/{run}/{name}")
         case ("results", _, "evidence", benchmark, name):
             return stage_of_path(f"data/{benchmark}/{name}")
     return path

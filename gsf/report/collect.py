@@ -135,6 +135,9 @@ def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
             project.scores(plan.study, item.run, item.protocol),
         ):
             files[f"{folder}/{path.name}"] = path
+    for training in plan.experiments.values():
+        for path in (project.curves(plan.study, training.run), project.training_summary(plan.study, training.run)):
+            files[f"{training.run}/{path.name}"] = path
     for benchmark in sorted({item.benchmark for item in plan.runs().values()}):
         for path in (project.inventory(benchmark), project.manifest(benchmark), project.manifest_info(benchmark)):
             files[f"{benchmark}/{path.name}"] = path
