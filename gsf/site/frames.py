@@ -22,6 +22,7 @@ class Strip:
     top: int  # px
     width: int
     height: int
+    sheet: int  # px, height of the whole sheet
     frames: tuple[int, ...]
 
 
@@ -57,8 +58,8 @@ def frame_sheets(project: Project, study: StudyData, benchmark: str) -> FrameShe
                 return FrameSheets(problem=f"{file.name} is not the picture that was drawn: {again}")
             place = f"pictures/{slug(study.name)}/frames/{slug(benchmark)}/{file.name}"
             files[place] = data
+            size = (columns * (width + gap) - gap, height, len(sheet["videos"]) * (height + gap) - gap)
             for row, video in enumerate(sheet["videos"]):
-                size = (columns * (width + gap) - gap, height)
                 frames = tuple(int(frame) for frame in video["frames"])
                 strips[str(video["id"])] = Strip(place, row * (height + gap), *size, frames)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

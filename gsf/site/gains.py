@@ -14,8 +14,8 @@ from gsf.site.plots import listed, percent, whisker, x_axis
 from gsf.site.study import Evaluation
 from gsf.site.svg import Axis, label, line, mark, picture
 
-_ROW, _TOP, _WIDTH, _LEFT, _RIGHT, _FOOT = 26.0, 30.0, 380.0, 132.0, 52.0, 40.0  # px
-_LONGEST = 20  # letters of a name
+_ROW, _TOP, _WIDTH, _LEFT, _RIGHT, _FOOT = 26.0, 30.0, 380.0, 146.0, 52.0, 40.0  # px
+_LONGEST = 21  # letters of a name
 _MOST = 24  # classes of a picture: those that change most; the table has all
 _BASES = {"none": "TSN", "tsm": "TSM"}
 
@@ -94,7 +94,9 @@ def gain_chart(gains: Gains) -> Markup:
                 parts += whisker(axis, 100 * interval[0], 100 * interval[1], y + dy, series)
         parts.append(mark(axis(100 * item.base), y - 4, gains.base_series, size=3.6, hollow=True))
         parts.append(mark(axis(100 * item.ours), y + 4, gains.series, size=3.6))
-        parts.append(label(_WIDTH - 4, y + 4, f"{100 * item.gain:+.0f}", anchor="end", class_="value"))
+        parts.append(
+            label(_WIDTH - 4, y + 4, f"{100 * item.gain:+.0f}".replace("-", "\u2212"), anchor="end", class_="value")
+        )
     said = (f"{item.name} {percent(item.base)} to {percent(item.ours)}" for item in shown)
     title = f"Recall by class, {gains.ours} against {gains.base}"
     return picture(parts, width=_WIDTH, height=bottom + _FOOT, title=title, text=listed(said))

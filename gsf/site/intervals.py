@@ -27,10 +27,15 @@ class Point:
     hollow: bool = False
 
 
-def interval_chart(points: Sequence[Point], *, title: str, axis_title: str, chance: float | None = None) -> Markup:
-    """Rows of dots with whiskers; a dashed line at chance where it is on the axis."""
+def interval_chart(
+    points: Sequence[Point], *, beside: Sequence[Point], title: str, axis_title: str, chance: float | None = None
+) -> Markup:
+    """Rows of dots with whiskers; a dashed line at chance where it is on the axis.
+
+    `beside`: the points of all pictures that are to have the same axis.
+    """
     height = _TOP + _ROW * len(points) + _FOOT
-    values = [100 * v for p in points for v in (p.value, p.low, p.high) if v is not None]
+    values = [100 * v for p in (*points, *beside) for v in (p.value, p.low, p.high) if v is not None]
     axis = Axis.around(values, _LEFT, _WIDTH - _RIGHT, least=0, most=100)
     bottom = _TOP + _ROW * len(points)
     parts = x_axis(axis, top=_TOP, bottom=bottom, words=axis_title, count=3)

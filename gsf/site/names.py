@@ -20,7 +20,14 @@ def slug(name: str) -> str:
 
 def visible(name: str) -> str:
     """The name with characters that show nothing, or turn the direction of writing, spelled out: `[U+202E]`."""
-    return "".join(f"[U+{ord(c):04X}]" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in name)
+    return "".join(map(_spelled, name))
+
+
+def _spelled(character: str) -> str:
+    if character in "\n\t":
+        return " "
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn")
+    return f"[U+{ord(character):04X}]" if hidden else character
 
 
 def shown(name: object) -> Markup:

@@ -92,6 +92,6 @@ def _speed(project: Project, study: str, run: str, training: str) -> float | Non
         return None
     for journal in journals:
         found = [value for epoch in journal.epochs if (value := epoch.metrics.get("clips_per_second"))]
-        if training and journal.training_key == training and found:
+        if training and journal.training_key == training and journal.status == "finished" and found:
             return round(median(found), 1)
     return None
