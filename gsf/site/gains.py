@@ -94,9 +94,8 @@ def gain_chart(gains: Gains) -> Markup:
                 parts += whisker(axis, 100 * interval[0], 100 * interval[1], y + dy, series)
         parts.append(mark(axis(100 * item.base), y - 4, gains.base_series, size=3.6, hollow=True))
         parts.append(mark(axis(100 * item.ours), y + 4, gains.series, size=3.6))
-        parts.append(
-            label(_WIDTH - 4, y + 4, f"{100 * item.gain:+.0f}".replace("-", "\u2212"), anchor="end", class_="value")
-        )
+        gain = f"{100 * item.gain:+.0f}".replace("-", "\u2212")
+        parts.append(label(_WIDTH - 4, y + 4, gain, anchor="end", class_="value"))
     said = (f"{item.name} {percent(item.base)} to {percent(item.ours)}" for item in shown)
     title = f"Recall by class, {gains.ours} against {gains.base}"
     return picture(parts, width=_WIDTH, height=bottom + _FOOT, title=title, text=listed(said))
