@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -142,12 +143,17 @@ def browser() -> Iterator[Page]:
     assert program is not None
     its_in, to = os.pipe()
     back, its_out = os.pipe()
-    # The browser reads descriptor 3 and writes 4, wherever these pipes happen to be.
-    words = ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{its_in} 4>&{its_out}', program, *_OPTIONS]
+
+    def place() -> None:  # the browser reads descriptor 3 and writes 4, wherever these pipes happen to be
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 100) for end in (its_in, its_out)]
+        for number, end in zip((3, 4), ends, strict=True):
+            os.dup2(end, number)
+
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [*words, f"--user-data-dir={profile}"],
-            pass_fds=(its_in, its_out),
+            [program, *_OPTIONS, f"--user-data-dir={profile}"],
+            pass_fds=(3, 4),
+            preexec_fn=place,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

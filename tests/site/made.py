@@ -70,9 +70,7 @@ def _network(project: Project, run: str) -> None:
     weights = build_model(params, num_classes=len(classes)).state_dict()
     write_checkpoint(project.checkpoint("demo", run), weights, CheckpointInfo(params, classes, epoch=3, seed=0))
     columns = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1")
-    rows = [
-        (epoch, 0.01, 2.4 / epoch, 0.3, "" if epoch == 2 else 1.5, "" if epoch == 2 else 0.1) for epoch in (1, 2, 3)
-    ]
+    rows = [(1, 0.01, 2.4, 0.2, 2.1, 0.1), (2, 0.01, 1.6, 0.4, "", ""), (3, 0.01, 1.1, 0.6, 1.5, 0.3)]
     write_table(project.curves("demo", run), columns, rows)
     write_atomically(project.training_summary("demo", run), canonical_json({"kept_epoch": 3, "epochs": 3}))
     words = f"gsf train arrow --study demo --run {run} --model {name} --recipe quick --seed 0 --threads 1"
@@ -106,9 +104,8 @@ def make_hostile(root: Path) -> Project:
 
     made = project.inventory_receipt("mine")
     facts = {"videos_digest": "00", "videos": len(ids)}
-    _seal(
-        project, "inventory@mine", ["gsf", "inventory", "mine"], [], [project.inventory("mine")], {}, made, facts=facts
-    )
+    words, files = ["gsf", "inventory", "mine"], [project.inventory("mine")]
+    _seal(project, "inventory@mine", words, [], files, {}, made, facts=facts)
     inputs = linked_inputs(project, made, [project.inventory("mine")])
     listed, files = project.manifest_receipt("mine"), [project.manifest("mine"), project.manifest_info("mine")]
     _seal(project, "manifest@mine", ["gsf", "manifest", "mine"], inputs, files, {}, listed)

@@ -25,12 +25,12 @@ def test_planes_are_what_the_gate_gives_for_what_enters_its_layer(temporal: str)
     model = create_model("resnet18", temporal, 5, 4).eval()  # type: ignore[arg-type]
     for module in model.modules():
         if isinstance(module, TemporalConv2d):
-            torch.nn.init.normal_(module.temporal.gate.weight)  # type: ignore[union-attr, arg-type]
+            torch.nn.init.normal_(module.temporal.gate.weight, std=0.02)  # type: ignore[union-attr, arg-type]
     clip = torch.randn(4, 3, 32, 32)
     planes, predicted = gate_planes(model, clip)
     assert [item.layer for item in planes] == [row.where for row in model.insertions]
     assert planes[0].values.shape == (4, 2, 8, 8)
-    assert all(0 < float(item.values.abs().max()) < 1 for item in planes)
+    assert all(0 < float(item.values.abs().max()) <= 1 for item in planes)
     assert predicted == int(model(clip[None]).argmax())
 
     # by hand, in the first layer: what its convolution gives, through the gate alone
@@ -61,7 +61,7 @@ def test_pictures_say_of_which_receipts_and_frames_they_are(shown: Project) -> N
     assert study.chain.receipts[index["receipt"]].stage == "train@demo-gsf-s0"
     assert {clip["label"] for clip in index["clips"]} == set(study.benchmarks["arrow"].classes)
     assert all(len(clip["frames"]) == 2 and clip["shard"] in index["shards"] for clip in index["clips"])
-    assert [layer["name"] for layer in index["layers"]][0] == "layer1.0.conv2"
+    assert index["layers"][0]["name"] == "layer1.0.conv2"
     assert all(0 <= share <= 1 for layer in index["layers"] for share in layer["mean"])
 
 

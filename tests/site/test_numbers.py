@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -188,7 +189,7 @@ def test_a_logarithmic_axis_has_ticks_within_it(low: float, ratio: float) -> Non
 def test_labels_keep_their_distance_and_order(wanted: list[float]) -> None:
     places = spread(wanted, gap=15, low=0, high=100)
     order = sorted(range(len(wanted)), key=lambda index: (wanted[index], index))
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in pairwise(order):
         assert places[other] - places[one] >= 15 - 1e-6
     assert max(places) <= 100 + 1e-6
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import posixpath
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -39,7 +40,7 @@ def test_every_link_leads_to_a_place_in_the_site(pages: tuple[dict[str, bytes], 
                 parts = urlsplit(element.attributes[attribute])
                 assert not parts.scheme
                 assert not parts.netloc
-                place = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(parts.path)))
+                place = _joined(name, unquote(parts.path))
                 place = place if parts.path else name
                 assert place in files, (name, element.attributes[attribute])
                 assert not parts.fragment or unquote(parts.fragment) in ids[place], (name, parts.fragment)
@@ -59,7 +60,7 @@ def test_every_page_can_be_read_aloud(pages: tuple[dict[str, bytes], dict[str, E
         first = next(next(tree.all("body")).all("a"))
         assert first.attributes["href"] == "#content"  # the skip link comes first
         levels = [int(e.tag[1]) for e in tree.all("h1", "h2", "h3", "h4")]
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), name
+        assert all(after <= before + 1 for before, after in pairwise(levels)), name
         for element in everything:
             where = (name, element.tag, element.attributes)
             if element.tag == "img":
@@ -100,12 +101,10 @@ def test_a_number_leads_to_frames_in_three_clicks(site: dict[str, bytes]) -> Non
     trace_page = urlsplit(number.attributes["href"]).path
     trace = read(site[trace_page])
     row = next(e for e in trace.all("th") if e.text == "left")
-    class_page = posixpath.normpath(
-        posixpath.join(posixpath.dirname(trace_page), next(row.all("a")).attributes["href"])
-    )
+    class_page = _joined(trace_page, next(row.all("a")).attributes["href"])
     strip = next(e for e in read(site[class_page]).all("a") if e.attributes.get("class") == "strip")
     assert "left/test_000.mp4" in next(strip.all("svg")).attributes["aria-label"]
-    sheet = posixpath.normpath(posixpath.join(posixpath.dirname(class_page), strip.attributes["href"]))
+    sheet = _joined(class_page, strip.attributes["href"])
     assert site[sheet][8:12] == b"WEBP"
 
 
@@ -136,3 +135,8 @@ def test_names_keep_their_own_direction_and_hidden_characters_show() -> None:
     assert slug("gsf-s0") == "gsf-s0"
     assert slug("../up") != slug("..up")
     assert "/" not in slug("../up")
+
+
+def _joined(page: str, href: str) -> str:
+    """The place in the site to which a link of a page leads."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), href))
