@@ -169,7 +169,7 @@ _LEAST_CONTRAST = """
   let least = 21;
   for (const e of document.querySelectorAll('main *, header *, footer *')) {
     const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || e.closest('svg') || e.closest('.zero') || !e.getClientRects().length) continue;
+    if (!own || e.closest('svg') || !e.getClientRects().length) continue;
     const style = getComputedStyle(e), under = ground(e);
     const [a, b] = [light(over(parts(style.color), under)), light(under)];
     least = Math.min(least, (Math.max(a, b) + .05) / (Math.min(a, b) + .05));
