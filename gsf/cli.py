@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import ensembles, exchange, predict, tracking
+from gsf.verbs import ensembles, exchange, predict, site, tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine_verbs(verbs)
     tracking.add(verbs)
     exchange.add(verbs)
+    site.add(verbs)
     return parser
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsf.errors import ProvenanceError
+from gsf.params.study import is_trained
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
 from gsf.provenance.differing import differs, holds
@@ -132,7 +133,7 @@ def _evidence(project: Project, cell: Cell) -> Path:
 
 
 def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) -> Iterator[Finding]:
-    """Copies of metrics, scores, inventory and manifest are the very files that their receipts list."""
+    """Copies of metrics, scores, curves, inventory and manifest are the very files that their receipts list."""
     folder = project.results(study) / "evidence"
     if not folder.is_dir():
         yield Finding("broken", project.relative(folder), "is missing", _RESTORE)
@@ -153,7 +154,7 @@ def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) ->
             elif copy.name == "metrics.json":
                 yield Finding("broken", receipt.stage, f"{name} is missing", _RESTORE)
             elif not (project.root / path).is_file():
-                yield Finding("absent", receipt.stage, f"{path} is too large for results/", "`dvc pull` or `dvc repro`")
+                yield Finding("absent", receipt.stage, f"{path} has no copy in results/", "`dvc pull` or `dvc repro`")
 
 
 def evidence_path(project: Project, study: str, path: str) -> Path | None:
@@ -164,6 +165,8 @@ def evidence_path(project: Project, study: str, path: str) -> Path | None:
             return folder / run / protocol / name
         case ("runs", _, "ensemble", run, "metrics.json" | "scores.safetensors" as name):
             return folder / run / ENSEMBLE / name
+        case ("runs", _, "train", run, "curves.csv" | "summary.json" as name):
+            return folder / run / name
         case ("data", benchmark, "inventory.csv" | "manifest.csv" | "manifest.json" as name):
             return folder / benchmark / name
         case ("data", benchmark, "annotated", "summary.json" | "subsets.csv" as name):
@@ -227,6 +230,8 @@ def _link(path: str) -> str:
         case ("results", study, "evidence", run, protocol, name):
             kind = f"ensemble/{run}" if protocol == ENSEMBLE else f"evaluate/{run}/{protocol}"
             original = f"runs/{study}/{kind}/{name}"
+        case ("results", study, "evidence", run, "curves.csv" | "summary.json" as name) if is_trained(run):
+            original = f"runs/{study}/train/{run}/{name}"
         case ("results", _, "evidence", benchmark, "summary.json" | "subsets.csv" as name):
             original = f"data/{benchmark}/annotated/{name}"
         case ("results", _, "evidence", benchmark, name):
