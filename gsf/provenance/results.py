@@ -24,6 +24,7 @@ _KEYS = {
 _INTERVAL = {"low", "high"}  # of 95 %; both, or neither for a metric that has none
 _RESTORE = "restore results/ from git, or run `gsf report` again"
 SNAKEMAKE_MARK = ".snakemake_timestamp"  # put by Snakemake into every folder that a rule writes; git and DVC ignore it
+_CURVES = ("curves.csv", "summary.json")  # no number rests on them: a copy that is not there is no finding
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
@@ -136,8 +137,8 @@ def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) ->
                     yield from _check_videos_digest(copy, name, receipt)
             elif copy.name == "metrics.json":
                 yield Finding("broken", receipt.stage, f"{name} is missing", _RESTORE)
-            elif not (project.root / path).is_file():
-                yield Finding("absent", receipt.stage, f"{path} has no copy in results/", "`dvc pull` or `dvc repro`")
+            elif copy.name not in _CURVES and not (project.root / path).is_file():
+                yield Finding("absent", receipt.stage, f"{path} is too large for results/", "`dvc pull` or `dvc repro`")
 
 
 def evidence_path(project: Project, study: str, path: str) -> Path | None:
@@ -146,7 +147,7 @@ def evidence_path(project: Project, study: str, path: str) -> Path | None:
     match Path(path).parts:
         case ("runs", _, "evaluate", run, protocol, "metrics.json" | "scores.safetensors" as name):
             return folder / run / protocol / name
-        case ("runs", _, "train", run, "curves.csv" | "summary.json" as name):
+        case ("runs", _, "train", run, name) if name in _CURVES:
             return folder / run / name
         case ("data", benchmark, "inventory.csv" | "manifest.csv" | "manifest.json" as name):
             return folder / benchmark / name
