@@ -22,6 +22,7 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--port", str(port)]
     command += ["--artifacts-destination", str(folder / "artefacts"), "--host", "127.0.0.1", "--workers", "2"]
+    command += ["--allowed-hosts", f"127.0.0.1:{port}"]
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     log = folder / "server.log"

@@ -163,6 +163,21 @@ def test_rebuild_that_fails_leaves_all_as_it_was(project: Project, monkeypatch: 
     assert list(project.root.glob("mlflow.db*")) == [file_of(project)]
 
 
+def test_rebuild_on_a_server_that_fails_half_way_leaves_all_as_it_was(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(project)
+    before = everything(file_of(project))
+    monkeypatch.setattr("gsf.tracking.rebuilding.database_file", lambda uri: None)  # as of any that is no file
+    monkeypatch.setattr("gsf.tracking.mlflow_projection.publish_view", lambda *_: 1 / 0)  # after the runs are written
+    with pytest.raises(TrackingError, match="all is as it was"):
+        rebuild(project)
+    after = everything(file_of(project))
+    left = {"runs": [run for run in after["runs"] if "unfinished" not in run[0]], "experiments": after["experiments"]}
+    assert left == {"runs": before["runs"], "experiments": before["experiments"]}
+    assert len(sync(project).unchanged) == 6
+
+
 def test_without_a_database_there_is_nothing_to_keep(project: Project) -> None:
     train(project, "gsf-s0")
     file_of(project).unlink()
