@@ -24,6 +24,7 @@ from gsf.provenance.shown import check_shown
 from gsf.provenance.stale import another_is_active, check_code, check_environment, check_params, check_plan
 from gsf.provenance.weights import check_weights, weights_of
 
+WORK_TREE = "work tree"  # the name of a verdict on what no study has results of
 NOT_RECOMPUTED = (
     "that the metrics follow from the scores: they are compared with their receipt, not computed again: `--recompute`"
 )
@@ -146,7 +147,7 @@ def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
         findings += deeply.check_artefacts(project, receipts, checked)
         findings += deeply.check_videos(project, "", receipts, checked, not_proven)
         findings += check_weights(project, receipts, checked)
-    return _verdict("work tree", deep, checked, findings, not_proven, receipts)
+    return _verdict(WORK_TREE, deep, checked, findings, not_proven, receipts)
 
 
 def verify_file(project: Project, name: str) -> Verdict:

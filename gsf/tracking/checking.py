@@ -15,7 +15,7 @@ from gsf.errors import GsfError, TrackingError
 from gsf.project import Project
 from gsf.provenance.chain import known_studies
 from gsf.provenance.findings import Finding, Verdict
-from gsf.provenance.verify import Verdicts
+from gsf.provenance.verify import WORK_TREE, Verdicts
 from gsf.tracking.artefacts import check_artefacts
 from gsf.tracking.connection import connect_to_existing, first_line, shown_uri, tracking_uri
 from gsf.tracking.ensembles import records_of, rows
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 REBUILD = "`gsf mlflow rebuild` makes it anew from journals and receipts"
 SYNC = "`gsf mlflow sync` writes what is missing"
-_PAST = "of earlier evaluations under a protocol MLflow alone may tell: only the last value is checked"
+_PAST = "earlier values in MLflow of evaluations that were repeated: only the last one is compared"
+_ONE_FILE = "what MLflow shows: it is compared for studies, not for single files"
 
 
 def projected(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdicts:
@@ -39,10 +40,13 @@ def projected(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdic
 
 
 def _projected(project: Project, verdict: Verdict) -> Verdict:
-    if verdict.study not in known_studies(project):
-        return verdict
+    studies = [verdict.study] if verdict.study in known_studies(project) else []
+    if verdict.study == WORK_TREE:
+        studies = sorted({study for study, _ in trainings(project)})
+    if not studies:
+        return replace(verdict, not_proven=(*verdict.not_proven, _ONE_FILE))
     checked: dict[str, int] = {}
-    found = check_projection(project, verdict.study, checked)
+    found = [finding for study in studies for finding in check_projection(project, study, checked)]
     return replace(
         verdict,
         checked=verdict.checked | checked,
@@ -56,7 +60,7 @@ def check_projection(project: Project, study: str, checked: dict[str, int]) -> l
     uri = shown_uri(tracking_uri(project))
     try:
         findings, records = _records(project, study)
-        checked["MLflow runs"] = len(records)
+        checked["MLflow runs"] = checked.get("MLflow runs", 0) + len(records)
         if not records:
             return findings or [_nothing_here(study)]
         client = connect_to_existing(project)

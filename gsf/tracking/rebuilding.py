@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,19 +150,21 @@ def _rebuild_on_server(project: Project, *, force: bool) -> Rebuilt:
         summary = sync(project)
     except BaseException:
         for item in renamed.values():
-            if client.get_experiment_by_name(item.name) is None:
-                client.rename_experiment(item.experiment_id, item.name)
+            half = client.get_experiment_by_name(item.name)
+            if half is not None:  # the name of a deleted experiment stays taken, so it gets another first
+                client.rename_experiment(half.experiment_id, f"{item.name} unfinished {stamp}")
+                client.delete_experiment(half.experiment_id)
+            client.rename_experiment(item.experiment_id, item.name)
         raise
     return Rebuilt(summary, tuple(f"experiment {name!r}" for name in renamed), (), ())
 
 
 def _others(client: MlflowClient, project: Project, experiments: Sequence[str]) -> list[str]:
     """The runs of which nothing here tells."""
-    known = {
-        (record.name, record.training_key)
-        for study, run in rows(project)
-        for record in records_of(project, study=study, run=run)
-    }
+    known = set()
+    for study, run in rows(project):
+        with suppress(GsfError):  # whose receipt is damaged cannot be built anew: then it is as if of others
+            known |= {(record.name, record.training_key) for record in records_of(project, study=study, run=run)}
     found, token = [], None
     while experiments:
         page = client.search_runs(list(experiments), max_results=1000, page_token=token)

@@ -127,7 +127,8 @@ def _record(
     started, ended = (journal.started, journal.ended) if journal else (None, None)
     if journal is not None:
         draft.params = dict(journal.params)
-        draft.points = {(point.metric, point.step): point for point in _journal_points(journal)}
+        for point in _journal_points(journal):  # of two samples of one second the first, which may be shown already
+            draft.points.setdefault((point.metric, point.step), point)
     if receipt is not None:
         sealed = project.train_receipt(study, run).stat().st_mtime
         status, started, ended = "finished", started or sealed, ended or sealed

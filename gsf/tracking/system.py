@@ -32,7 +32,7 @@ class SystemMonitor:
         self._write, self._sample_seconds, self._write_seconds = write, sample_seconds, write_seconds
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
-        weakref.finalize(self, self._ending.set)
+        weakref.finalize(self, self._ending.set).atexit = False  # then the thread just ends with the process
 
     def start(self) -> None:
         """Begin; nothing happens where it has begun."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.servers.postgres import free_port
 
-START_SECONDS = 300  # 20 on an idle machine
+START_SECONDS = 900  # 20 on an idle machine
+PATIENT = "--timeout-worker-healthcheck 600"  # s; a worker that answers late on a busy machine is replaced otherwise
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--port", str(port)]
     command += ["--artifacts-destination", str(folder / "artefacts"), "--host", "127.0.0.1", "--workers", "2"]
+    command += ["--allowed-hosts", f"127.0.0.1:{port}", "--uvicorn-opts", PATIENT]
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     log = folder / "server.log"
@@ -37,7 +39,11 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
         yield host
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def answers(host: str) -> bool:

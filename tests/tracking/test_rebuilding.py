@@ -72,6 +72,11 @@ def fill(project: Project) -> None:
     sync(project)
 
 
+def show_one(project: Project) -> None:
+    write_journal(project, "gsf-s0", epochs=2, end=None)
+    sync(project)
+
+
 def file_of(project: Project) -> Path:
     file = database_file(tracking_uri(project))
     assert file is not None
@@ -83,37 +88,31 @@ def kept_of(project: Project) -> Path:
     return kept
 
 
-def test_rebuilt_database_says_the_same(project: Project) -> None:
+def test_rebuilt_database_says_what_it_said_before_it_was_changed(project: Project) -> None:
     fill(project)
     before = everything(file_of(project))
     assert len(before["runs"]) == 6
     assert len(before["datasets"]) == 5  # manifest for train and test of two runs, for train of a third
-    done = rebuild(project)
-    assert done.summary.uri == f"sqlite:///{file_of(project)}"
-    after = everything(file_of(project))
-    assert after == before
-    assert everything(kept_of(project)) == before
-    assert str(kept_of(project)) in str(done)
-    assert not list(project.root.glob("mlflow.db.new-*"))
-    assert len(sync(project).unchanged) == 6  # and goes on from there, in a process that had the old one open
-
-
-def test_rebuilt_database_is_as_the_receipts_say_and_the_changed_one_is_kept(project: Project) -> None:
-    fill(project)
     with closing(sqlite3.connect(file_of(project))) as database:
         database.executescript(
             "UPDATE metrics SET value = 0.99 WHERE key LIKE '%top1'; UPDATE params SET value = '7' WHERE key = 'seed';"
             "UPDATE datasets SET digest = 'other' WHERE digest LIKE '%-test'; DELETE FROM latest_metrics;"
         )
     changed = everything(file_of(project))
+    assert changed != before
     assert check_projection(project, "demo", {})
-    rebuild(project)
-    assert check_projection(project, "demo", {}) == []
+    done = rebuild(project)
+    assert done.summary.uri == f"sqlite:///{file_of(project)}"
+    assert everything(file_of(project)) == before
     assert everything(kept_of(project)) == changed
+    assert str(kept_of(project)) in str(done)
+    assert not list(project.root.glob("mlflow.db.new-*"))
+    assert check_projection(project, "demo", {}) == []
+    assert len(sync(project).unchanged) == 6  # and goes on from there, in a process that had the old one open
 
 
 def test_database_with_runs_of_others_is_left_alone_unless_told(project: Project) -> None:
-    fill(project)
+    show_one(project)
     client = connect(project)
     theirs = client.create_run(client.create_experiment("theirs"), run_name="precious").info.run_id
     before = everything(file_of(project))
@@ -127,7 +126,7 @@ def test_database_with_runs_of_others_is_left_alone_unless_told(project: Project
 
 
 def test_models_that_others_registered_are_not_lost_unasked(project: Project) -> None:
-    fill(project)
+    show_one(project)
     client = connect(project)
     client.create_registered_model("theirs")
     client.create_model_version("theirs", source="s3://elsewhere/model")
@@ -136,7 +135,7 @@ def test_models_that_others_registered_are_not_lost_unasked(project: Project) ->
 
 
 def test_damaged_database_is_replaced_when_told_and_kept_as_it_is(project: Project) -> None:
-    fill(project)
+    show_one(project)
     before = everything(file_of(project))
     damaged = b"this is no database " * 500
     file_of(project).unlink()
@@ -150,7 +149,7 @@ def test_damaged_database_is_replaced_when_told_and_kept_as_it_is(project: Proje
 
 
 def test_rebuild_that_fails_leaves_all_as_it_was(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(project)
+    show_one(project)
     before = everything(file_of(project))
 
     def fail(*_: object) -> None:
@@ -161,6 +160,21 @@ def test_rebuild_that_fails_leaves_all_as_it_was(project: Project, monkeypatch: 
         rebuild(project)
     assert everything(file_of(project)) == before
     assert list(project.root.glob("mlflow.db*")) == [file_of(project)]
+
+
+def test_rebuild_on_a_server_that_fails_half_way_leaves_all_as_it_was(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_one(project)
+    before = everything(file_of(project))
+    monkeypatch.setattr("gsf.tracking.rebuilding.database_file", lambda uri: None)  # as of any that is no file
+    monkeypatch.setattr("gsf.tracking.mlflow_projection.publish_view", lambda *_: 1 / 0)  # after the runs are written
+    with pytest.raises(TrackingError, match="all is as it was"):
+        rebuild(project)
+    after = everything(file_of(project))
+    left = {"runs": [run for run in after["runs"] if "unfinished" not in run[0]], "experiments": after["experiments"]}
+    assert left == {"runs": before["runs"], "experiments": before["experiments"]}
+    assert len(sync(project).unchanged) == 1
 
 
 def test_without_a_database_there_is_nothing_to_keep(project: Project) -> None:
