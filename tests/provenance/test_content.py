@@ -31,6 +31,8 @@ def padded(data: bytes) -> bytes:
     [
         ("x.json", canonical_json(VALUE), json.dumps(VALUE, indent=4).encode()),
         ("x.json", canonical_json(VALUE), canonical_json(VALUE).replace(b"\n", b"\r\n")),
+        ("x.json", (json.dumps(VALUE, indent=2) + "\n").encode(), json.dumps(VALUE).encode()),
+        ("x.json", (json.dumps(VALUE, indent=2, ensure_ascii=False) + "\n").encode(), json.dumps(VALUE).encode()),
         ("x.json", readable_json(RECORDS), json.dumps(RECORDS).encode()),
         ("x.csv", TABLE, TABLE.replace(b"\n", b"\r\n")),
         ("x.csv", TABLE, b"\xef\xbb\xbf" + TABLE),
