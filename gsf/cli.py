@@ -138,6 +138,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         verb.add_argument("--threads", type=_at_least(1), required=True, help="CPU threads; part of the result")
         verb.add_argument("--workers", type=_at_least(0), help="loader processes; default GSF_WORKERS or by cores")
         verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
+        verb.add_argument("--stage", metavar="DIR", help="copy the shards to this node's disk first; default GSF_STAGE")
         if name == "train":
             _add_training_options(verb)
         else:
@@ -339,6 +340,7 @@ def _train(args: argparse.Namespace) -> int:
         from gsf.train.launch import launch
 
         return launch(args.devices, sys.argv[1:])
+    _stage_shards(args)
     from gsf.project import Project
     from gsf.tracking.observers import training_observer
     from gsf.train.running import running_here
@@ -357,6 +359,12 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _stage_shards(args: argparse.Namespace) -> None:
+    """`--stage`, which like GSF_STAGE is a matter of this machine and no argument of a stage."""
+    if args.stage is not None:
+        os.environ["GSF_STAGE"] = args.stage
+
+
 def _convert(args: argparse.Namespace) -> None:
     from gsf.imported.stage import run
     from gsf.project import Project
@@ -365,6 +373,7 @@ def _convert(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    _stage_shards(args)
     from gsf.evaluate.stage import run
     from gsf.project import Project
 
