@@ -6,6 +6,7 @@ Heavy packages are imported inside the verb that needs them, so that `gsf --help
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -38,6 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read this has seen enough: `gsf trace ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13  # as a program that SIGPIPE ends
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or os.environ.get("GSF_TRACEBACK"):
+            raise
+        print(
+            f"error: {error.filename}: {error.strerror}, must be open to this account;"
+            " in a project that others own, work in a clone of your own: docs/storage.md",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, the same command goes on", file=sys.stderr)
         return 130
