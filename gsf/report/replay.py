@@ -32,7 +32,7 @@ from gsf.provenance.findings import Finding, Kind, Verdict
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.verify import Verdicts
-from gsf.report.recompute import scores_file
+from gsf.report.found import scores_file
 from gsf.store.decode import decode
 from gsf.store.plan import PlannedVideo, read_plan
 from gsf.store.reader import ShardReader

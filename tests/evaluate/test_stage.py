@@ -153,7 +153,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes(
 ) -> None:
     straight = evaluate(project)
     seen: list[int] = []
-    forward = predict_module._forward
+    forward = predict_module.forward_views
 
     def counted(*args: object, **options: object) -> object:
         seen.append(1)
@@ -161,7 +161,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes(
             raise KeyboardInterrupt
         return forward(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(predict_module, "_forward", counted)
+    monkeypatch.setattr(predict_module, "forward_views", counted)
     monkeypatch.setattr(predict_module, "SAVE_EVERY", 1)
     with pytest.raises(KeyboardInterrupt):
         evaluate(project)
