@@ -42,7 +42,7 @@ def projected(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdic
 def _projected(project: Project, verdict: Verdict) -> Verdict:
     studies = [verdict.study] if verdict.study in known_studies(project) else []
     if verdict.study == WORK_TREE:
-        studies = sorted({study for study, _ in trainings(project)})
+        studies = sorted({study for study, _ in rows(project)})
     if not studies:
         return replace(verdict, not_proven=(*verdict.not_proven, _ONE_FILE))
     checked: dict[str, int] = {}
