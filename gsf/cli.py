@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import ensembles
+from gsf.verbs import ensembles, predict
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     ensembles.add(verbs)
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
+    predict.add(verbs)
     _add_engine_verbs(verbs)
     return parser
 

@@ -17,22 +17,31 @@ from gsf.evaluate.breakdown import NOTHING, Breakdown, breakdown_metrics
 from gsf.evaluate.calibration import expected_calibration_error
 from gsf.evaluate.intervals import bootstrap_mean_class
 from gsf.evaluate.ranking import Floats, rank_of_label, recalls, share_interval, softmax
-from gsf.evaluate.scores import Scores
+from gsf.evaluate.scores import Array, Average, Scores
 
 
 def video_scores(scores: Scores) -> Floats:
     """One row of class scores a video, (N, C): the mean over its views of logits or of softmax probabilities."""
-    values: Floats = scores.logits.astype(np.float64)
-    if scores.average == "probabilities":
-        values = softmax(values)
-    averaged: Floats = values.mean(axis=1)
-    return averaged
+    return _averaged(scores.logits, scores.average)
 
 
 def video_probabilities(scores: Scores) -> Floats:
     """(N, C), each row sums to 1: the softmax of averaged logits, or the averaged probabilities."""
-    values = video_scores(scores)
-    return values if scores.average == "probabilities" else softmax(values)
+    return probabilities(scores.logits, scores.average)
+
+
+def probabilities(logits: Array, average: Average) -> Floats:
+    """(N, C) of logits (N, V, C): the softmax of their mean over the views, or the mean of each view's softmax."""
+    values = _averaged(logits, average)
+    return values if average == "probabilities" else softmax(values)
+
+
+def _averaged(logits: Array, average: Average) -> Floats:
+    values: Floats = logits.astype(np.float64)
+    if average == "probabilities":
+        values = softmax(values)
+    averaged: Floats = values.mean(axis=1)
+    return averaged
 
 
 def hits(scores: Scores) -> npt.NDArray[np.bool_]:
@@ -76,14 +85,14 @@ def compute_metrics(
     values, labels = video_scores(scores), scores.labels
     ranks = rank_of_label(values, labels)
     hit = ranks == 0
-    probabilities = video_probabilities(scores)
+    shares = video_probabilities(scores)
     per_class = {scores.classes[label]: recall for label, recall in recalls(hit, labels).items()}
     metrics: dict[str, Any] = {
         "n": len(scores.ids),
         "top1": float(hit.mean()),
         "top5": float((ranks < min(5, len(scores.classes))).mean()),
         "mean_class": float(np.mean(list(per_class.values()))),
-        "ece": expected_calibration_error(probabilities, hit),
+        "ece": expected_calibration_error(shares, hit),
         "per_class": per_class,
         "excluded": excluded,
     }
@@ -96,7 +105,7 @@ def compute_metrics(
     if right.size:
         metrics |= {"pair_accuracy": float(right.mean()), "pair_n": int(right.size)}
         intervals["pair_accuracy"] = share_interval(right)
-    more = breakdown_metrics(values, probabilities, labels, scores.ids, breakdown)
+    more = breakdown_metrics(values, shares, labels, scores.ids, breakdown)
     intervals |= more.pop("intervals", {})
     return metrics | more | {"intervals": {name: list(interval) for name, interval in intervals.items()}}
 

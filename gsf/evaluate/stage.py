@@ -15,6 +15,7 @@ from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Split, Videos
 from gsf.errors import EvaluationError
 from gsf.evaluate.measuring import measuring_of, write_measured
+from gsf.evaluate.mirrored import check_mirrored, of_the_video
 from gsf.evaluate.predict import Partial, predict
 from gsf.evaluate.scores import Scores
 from gsf.params.base import load
@@ -61,6 +62,7 @@ def run(
     split = split_of(manifest, SPLIT)
     network, info = read_checkpoint(checkpoint)
     _check(project.relative(checkpoint), info, manifest, split, views, benchmark=benchmark)
+    check_mirrored(views, manifest, benchmark=benchmark)
     measuring, of_subsets = measuring_of(project, benchmark, subsets)
 
     key = _key(inputs, used, threads=threads, device=target)
@@ -75,7 +77,7 @@ def run(
                 size=info.model.input_size,
             ),
             num_videos=len(split),
-            views=views.clips * views.crops,
+            views=views.clips * views.views,
             num_classes=len(info.classes),
             batch_size=views.batch_size,
             device=target,
@@ -87,9 +89,9 @@ def run(
         ids=tuple(split.ids),
         classes=tuple(info.classes),
         labels=np.asarray(split.labels, dtype=np.int64),
-        logits=logits,
+        logits=of_the_video(logits, views, manifest),
         clips=views.clips,
-        crops=views.crops,
+        crops=views.views,
         average=views.average,
     )
     place = evaluated(project, study, run, protocol)

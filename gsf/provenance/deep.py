@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gsf.errors import GsfError
+from gsf.machine import usable_cores
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.chain import Command, known_studies, plan_shard, work_receipt_path
@@ -169,7 +169,7 @@ def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | None]:
     """sha256 of each file, read now; None for one that is not here."""
     from tqdm import tqdm
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         return list(tqdm(pool.map(_hash, paths), desc=title, total=len(paths), disable=None, leave=False))
 
 

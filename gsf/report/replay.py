@@ -20,6 +20,7 @@ from gsf.data.inputs import shard_paths, split_of
 from gsf.data.lists import read_manifest
 from gsf.data.videos import Videos
 from gsf.errors import EvaluationError, GsfError
+from gsf.evaluate.mirrored import of_the_video
 from gsf.evaluate.predict import predict
 from gsf.evaluate.scores import Scores, read_scores
 from gsf.params.base import load
@@ -182,7 +183,7 @@ def _logits(
         size=info.model.input_size,
     )
     with deterministic(threads=int(options["threads"])):
-        return predict(
+        logits = predict(
             network,
             _Picked(clips, picked),
             num_videos=len(picked),
@@ -193,6 +194,7 @@ def _logits(
             workers=0,
             title=f"replay {options['run']} {options['protocol']}",
         )
+    return of_the_video(logits, protocol, manifest)
 
 
 def _compare_logits(

@@ -56,6 +56,9 @@ def _wait(group: Sequence[Process]) -> int:
         if failed or all(code is not None for code in codes):
             # After a signal to all each one ends by itself, the first one when it has saved.
             _end(group, ask=failed != PreemptedError.EXIT_CODE)
+            if failed < 0:  # it left no message of its own
+                said = f"process {codes.index(failed)} of {len(group)} was ended by {signal.Signals(-failed).name}"
+                print(said + " (where memory is short, the system does that)" * (failed == -9), file=sys.stderr)
             return failed if failed >= 0 else 128 - failed
         time.sleep(0.1)
 
