@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import ensembles, predict
+from gsf.verbs import ensembles, exchange, predict, site, tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_proof_verbs(verbs)
     predict.add(verbs)
     _add_engine_verbs(verbs)
+    tracking.add(verbs)
+    exchange.add(verbs)
+    site.add(verbs)
     return parser
 
 
@@ -165,8 +168,8 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--devices",
         type=_at_least(1),
-        default=os.environ.get("GSF_DEVICES", "1"),
-        help="processes that share the training, one a GPU; part of the result; default GSF_DEVICES or 1",
+        default=1,
+        help="processes that share the training, one a GPU; part of the result; default: 1",
     )
     verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
     verb.add_argument("--save-steps", type=_at_least(1), help="the same in steps; default: by the clock alone")
@@ -204,12 +207,14 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     trace.add_argument("--videos", action="store_true", help="name every video, not the first few")
     trace.add_argument("--json", action="store_true")
     trace.set_defaults(call=_trace)
-    verify = verbs.add_parser("verify", help="check the chain behind the results")
+    ends = "exit code: 0 nothing is broken, 1 something is, 3 other bytes of the same content"
+    verify = verbs.add_parser("verify", help="check the chain behind the results", epilog=ends)
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
     verify.add_argument("--replay", type=int, metavar="N", help="extract and score N random videos again")
     verify.add_argument("--seed", type=int, default=0, help="of the choice of these videos")
+    verify.add_argument("--mlflow", action="store_true", help="compare what MLflow shows with journals and receipts")
     verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)
 
@@ -222,9 +227,6 @@ def _add_engine_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     deps = verbs.add_parser("deps", help="code dependencies in dvc.yaml: check, or renew with --write")
     deps.add_argument("--write", action="store_true")
     deps.set_defaults(call=_deps)
-    mlflow = verbs.add_parser("mlflow", help="bring MLflow up to date with receipts and journals")
-    mlflow.add_argument("action", choices=["sync"])
-    mlflow.set_defaults(call=_mlflow)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -233,6 +235,7 @@ def _init(args: argparse.Namespace) -> None:
         return
     from gsf.data.init import init_benchmark
     from gsf.errors import ParamsError
+    from gsf.pipeline.study import renew
     from gsf.project import Project
 
     for option in ("annotations", "split", "target"):
@@ -250,6 +253,9 @@ def _init(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(summary)
+    active = renew(Project.here(), args.name)
+    if active is not None:
+        print(f"wrote params/plan.yaml: the active study, {active}, has the benchmark")
 
 
 def _init_published(args: argparse.Namespace) -> None:
@@ -437,8 +443,12 @@ def _verify(args: argparse.Namespace) -> int:
         from gsf.report.replay import replayed
 
         verdict = replayed(Project.here(), verdict, count=args.replay, seed=args.seed)
+    if args.mlflow:
+        from gsf.tracking.checking import projected
+
+        verdict = projected(Project.here(), verdict)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
-    return 0 if verdict.ok else 1
+    return verdict.exit_code
 
 
 def _record(args: argparse.Namespace) -> None:
@@ -468,14 +478,6 @@ def _deps(args: argparse.Namespace) -> int:
     problems = check(project)
     print("\n".join(problems) or "dvc.yaml lists exactly the modules that the stages import")
     return 1 if problems else 0
-
-
-def _mlflow(args: argparse.Namespace) -> None:
-    from gsf.project import Project
-    from gsf.tracking.mlflow_projection import sync
-
-    del args
-    print(sync(Project.here()))
 
 
 def _show(receipt: object) -> None:

@@ -48,6 +48,7 @@ class Study(Strict):
 
     study: str
     threads: int = Field(ge=1, le=64)  # CPU threads of a training or evaluation; sums depend on it
+    devices: int = Field(default=1, ge=1, le=1024)  # processes that share a training, one a GPU; sums depend on it
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     protocols: list[str] = Field(min_length=1)
     experiments: dict[str, Experiment] = Field(min_length=1)
@@ -116,6 +117,8 @@ class Plan(Strict):
 
     study: str
     threads: int
+    devices: int
+    train_options: dict[str, int]  # both, as options of `gsf train`; one device is none
     rendered: list[str]  # benchmarks that the pipeline renders itself
     scanned: list[str]  # benchmarks whose folder of videos lies outside
     annotated: list[str]  # of these, the ones whose annotations are published files

@@ -74,6 +74,8 @@ def resolve(project: Project, study_name: str) -> Plan:
     return Plan(
         study=study.study,
         threads=study.threads,
+        devices=study.devices,
+        train_options={"threads": study.threads} | ({"devices": study.devices} if study.devices > 1 else {}),
         rendered=[name for name, item in benchmarks.items() if item.render is not None],
         scanned=[name for name, item in benchmarks.items() if item.render is None],
         annotated=[name for name, item in benchmarks.items() if item.published is not None],
@@ -143,6 +145,16 @@ def activate(project: Project, name: str) -> Plan:
     return plan
 
 
+def renew(project: Project, benchmark: str) -> str | None:
+    """Resolve the active study again if it has this benchmark, which may have other shards now; returns its name."""
+    if not project.plan_file.is_file():
+        return None
+    plan = read_plan(project)
+    if benchmark not in plan.benchmarks or plan == resolve(project, plan.study):
+        return None
+    return activate(project, plan.study).study
+
+
 def read_plan(project: Project) -> Plan:
     """The active study as `params/plan.yaml` has it."""
     return load(Plan, project.plan_file)
@@ -164,6 +176,8 @@ def plan_text(plan: Plan) -> str:
     sections: list[tuple[str, str, Any]] = [
         ("study", "the active study", plan.study),
         ("threads", "CPU threads of a training or evaluation", plan.threads),
+        ("devices", "processes that share a training, one a GPU", plan.devices),
+        ("train_options", "both, as options of `gsf train`; one device is none", plan.train_options),
         ("rendered", "benchmarks whose videos the pipeline renders itself: stage render@NAME", plan.rendered),
         ("scanned", "benchmarks whose videos lie in a folder of yours: stage scan@NAME", plan.scanned),
         ("annotated", "benchmarks whose annotations are published files: stage annotate@NAME", plan.annotated),
@@ -187,6 +201,9 @@ def _section(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, dict) and value:
         yield f"{key}:"
         for name, item in value.items():
+            if isinstance(item, int):
+                yield f"  {_scalar(name)}: {item}"
+                continue
             fields = ", ".join(f"{field}: {_scalar(content)}" for field, content in item.model_dump().items())
             yield f"  {_scalar(name)}: {{{fields}}}"
     elif isinstance(value, list) and value:

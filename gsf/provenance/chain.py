@@ -15,6 +15,7 @@ from typing import Any
 from gsf.errors import GsfError, ProvenanceError
 from gsf.params.study import is_trained
 from gsf.project import Project
+from gsf.provenance.content import canonical_or_as_it_is
 from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Input, Receipt, parse_receipt
@@ -59,21 +60,29 @@ class Command:
 
 @dataclass
 class Chain:
-    """Receipts by digest, and what was found in their place: `damaged` has why, by path in the project."""
+    """Receipts by digest, and what was found in their place.
+
+    `damaged` has why a file is no receipt, by path in the project; `rewritten` the files that hold a receipt in another
+    than the canonical form, with the digest that it has in that.
+    """
 
     receipts: dict[str, Receipt] = field(default_factory=dict)
     paths: dict[str, list[str]] = field(default_factory=dict)  # where each digest was read, paths in the project
     damaged: dict[str, str] = field(default_factory=dict)
+    rewritten: dict[str, str] = field(default_factory=dict)
 
     def add(self, project: Project, path: Path) -> Receipt | None:
         """Read one receipt into the chain; None, and an entry in `damaged`, where it is not one."""
         name = project.relative(path)
         try:
-            receipt = parse_receipt(path.read_bytes(), where=name)
+            data = path.read_bytes()
+            receipt = parse_receipt(canonical_or_as_it_is(data), where=name)
             _check_shape(receipt, where=name)
         except (ProvenanceError, OSError) as error:
             self.damaged[name] = str(error)
             return None
+        if sha256_bytes(data) != receipt.digest:
+            self.rewritten[name] = receipt.digest
         self.receipts[receipt.digest] = receipt
         self.paths.setdefault(receipt.digest, []).append(name)
         return receipt

@@ -160,6 +160,9 @@ def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
         place = evaluated(project, plan.study, run, protocol)
         for path in (place.metrics, place.scores):
             files[f"{run}/{protocol}/{path.name}"] = path
+    for training in plan.experiments.values():
+        for path in (project.curves(plan.study, training.run), project.training_summary(plan.study, training.run)):
+            files[f"{training.run}/{path.name}"] = path
     for benchmark in sorted({item.benchmark for item in plan.runs().values()}):
         written = [project.inventory(benchmark), project.manifest(benchmark), project.manifest_info(benchmark)]
         if benchmark in plan.annotated:

@@ -20,17 +20,19 @@ from gsf.evaluate.scores import read_scores
 from gsf.params.ensemble import read_members
 from gsf.project import Project
 from gsf.provenance.chain import Command, known_studies
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import evidence_path
+from gsf.provenance.shown import accuracy_rows
 from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
 from gsf.report.apart import apart_cells
 from gsf.report.combined import check_combined
 from gsf.report.found import Place, evaluations_of, scores_file
 from gsf.report.paired import Judged, comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
-from gsf.report.records import METRICS, metric_cells, percent, readable_json
+from gsf.report.records import metric_cells, readable_json
 
 _REMEDY = "restore results/ from git, or run the evaluation and `gsf report` again"
 _NOT_SHOWN = "pictures, and what README.md says beside accuracies: they are the report's bytes, not made again"
@@ -140,8 +142,18 @@ def _compare(
             what = f"{name} does not follow from the scores: computed again it has sha256 {sha256_bytes(computed)[:12]}"
             yield Finding("broken", receipt.stage, f"{what}, the receipt says {promised[:12]}", _REMEDY)
         for file in (evidence_path(project, study, path), project.root / path):
-            if file is not None and file.is_file() and file.read_bytes() != computed:
-                yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+            if file is not None and file.is_file():
+                yield from _compare_file(project, file, computed)
+
+
+def _compare_file(project: Project, file: Path, computed: bytes) -> Iterator[Finding]:
+    """A file against the bytes that follow from the scores."""
+    name, promised = project.relative(file), sha256_bytes(computed)
+    if not file.is_file():
+        yield Finding("broken", name, "is missing; it follows from the scores", _REMEDY)
+    elif file.read_bytes() != computed:
+        what = "does not follow from the scores by its bytes"
+        yield differs(file, name, promised, link=name, what=what, remedy=_REMEDY)
 
 
 def _compare_tables(
@@ -163,25 +175,22 @@ def _compare_tables(
         return
     for name, records in (("results.json", cells), ("comparisons.json", paired), ("time.json", orders)):
         file = folder / name
-        if not file.is_file() or file.read_bytes() != readable_json(records):
-            yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+        yield from _compare_file(project, file, readable_json(records))
     page = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
     parts = ["\n".join(section) for section in (comparison_section(paired), time_section(orders))]
     missing = [part.split("\n")[0] for part in parts if part not in page]
-    missing += [row for row in _rows(computed, judged) if row not in page]
+    missing += [row for row in (*accuracy_rows(cells), *_apart_rows(computed, judged)) if row not in page]
     for part in missing:
         what = f"does not follow from the scores: computed again it must have {part!r}"
         yield Finding("broken", f"results/{study}/README.md", what, _REMEDY)
 
 
-def _rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
-    """The accuracies of each row of the page's tables, as they must stand there."""
+def _apart_rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
+    """The rows of the page's tables of parts and subsets, as they must stand there."""
     tables: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for metrics, one in zip(computed, judged, strict=True):
         table = tables.setdefault((one.benchmark, one.protocol), {})
         table.setdefault(one.experiment, []).append(metrics)
     for table in tables.values():
-        shown = [metric for metric in METRICS if any(metric in run for runs in table.values() for run in runs)]
         for runs in table.values():
-            yield f"| {' | '.join(percent(runs, metric) for metric in shown)} | {runs[0]['n']} |"
             yield from apart_cells(runs)

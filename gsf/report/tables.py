@@ -9,6 +9,7 @@ from typing import Any
 from gsf.report.apart import apart_table
 from gsf.report.collect import Evaluation, Material
 from gsf.report.ensembles import ensembles_section
+from gsf.report.pages import index_title
 from gsf.report.paired import comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
 from gsf.report.records import METRICS, metric_cells, percent
@@ -95,19 +96,8 @@ def index_page(tables: Mapping[str, str]) -> str:
     """README.md of `results/`: each study with the tables of its own page."""
     lines = ["# Results", "", "One folder a study, written by `gsf report`; `gsf study NAME` makes a study active."]
     for study in sorted(tables):
-        lines += ["", f"## [{study}]({study}/README.md)", "", tables[study]]
+        lines += ["", index_title(study), "", tables[study]]
     return "\n".join(lines) + "\n"
-
-
-def page_tables(page: str) -> str:
-    """The tables of a study's page, as `study_page` wrote them; empty for another page."""
-    lines = page.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith("**")), None)
-    if start is None:
-        return ""
-    shown = (line.startswith(("**", "|")) or not line for line in lines[start:])
-    end = next((start + i for i, line in enumerate(shown) if not line), len(lines))
-    return "\n".join(lines[start:end]).rstrip()
 
 
 def _grouped(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], list[Evaluation]]:

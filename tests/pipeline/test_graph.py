@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from gsf.errors import ParamsError, PipelineError
 from gsf.params.study import NO_ADDITIONS, NO_SUBSETS
 from gsf.pipeline import dvc_repo, graph, study
+from gsf.pipeline.graph import Graph
+from gsf.pipeline.rules import Rules
 from gsf.project import Project
 from tests.pipeline.tiny import BENCHMARK, IMPORTED, PUBLISHED, ROOT, ToyClone
 
@@ -36,10 +39,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
 
 
 def jobs(text: str) -> list[dict[str, list[str]]]:
-    """Inputs and outputs of every job that `snakemake -n` prints."""
+    """Inputs and outputs of every job that `snakemake -n` prints.
+
+    An input that depends on a checkpoint yet to run is `<TBD>`, to be determined.
+    """
     found: list[dict[str, list[str]]] = []
     for line in text.splitlines():
-        if line.startswith(("rule ", "localrule ")):
+        if line.startswith(("rule ", "localrule ", "checkpoint ")):
             found.append({"rule": [line.split()[1].rstrip(":")], "input": [], "output": []})
         for field in ("input", "output"):
             if line.startswith(f"    {field}: "):
@@ -55,8 +61,14 @@ def test_both_runners_have_the_same_stages_and_edges(clone: ToyClone) -> None:
     assert scans == {"scan@own", "scan@pub"}
     assert {("scan@own", "inventory@own"), ("scan@pub", "annotate@pub"), ("annotate@pub", "inventory@pub")} <= edges
 
-    planned = [job for job in jobs(clone.snakemake("-n", "--forceall")) if job["rule"] != ["all"]]
     writer = graph.load(clone.project).writer
+    first = jobs(clone.snakemake("-n", "--forceall"))
+    waiting = {writer[path].name for job in first if "<TBD>" in job["input"] for path in job["output"]}
+    assert waiting == {name for name in names if name.startswith("extract@")}
+    plans = [f"data/{benchmark}/plan" for benchmark in ("mini", "own", "pub")]
+    clone.snakemake(*plans)  # after its checkpoint a job tells what it waits for
+    second = jobs(clone.snakemake("-n"))
+    planned = [job for job in first + second if job["rule"] != ["all"]]
     stages = {tuple(job["output"]): {writer[path].name for path in job["output"]} for job in planned}
     assert all(len(found) == 1 for found in stages.values())
     snakemake_names = {name for found in stages.values() for name in found}
@@ -85,6 +97,15 @@ def test_a_stage_has_what_dvc_yaml_says(clone: ToyClone) -> None:
     assert stage.params["params/models/gsf-tiny.yaml"]["temporal"] == "gsf"
     assert stage.receipt == "runs/tiny/train/gsf-s0/receipt.json"
     assert (stage.meta["threads"], stage.meta["gpu"]) == (1, 1)
+
+
+def test_a_job_of_several_processes_asks_for_what_all_of_them_need(clone: ToyClone) -> None:
+    stage = graph.load(clone.project).by_name["train@tiny-gsf-s0"]
+    several = replace(stage, meta={**stage.meta, "processes": 4})
+    resources = Rules(clone.project, Graph(stages=(several,), templates={"train": (stage.outs[0].path,)}))
+    needed = {name: resources.resource("train", name)({}) for name in ("threads", "gpu", "runtime")}
+    assert needed == {"threads": 4, "gpu": 4, "runtime": 1440}
+    assert resources.memory("train")({}, 2) == 2 * 4 * 6000
 
 
 def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone: ToyClone) -> None:

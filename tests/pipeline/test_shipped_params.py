@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gsf.data.subsets import read_subsets
+from gsf.exchange.about import About
 from gsf.params.base import Strict, load
 from gsf.params.benchmark import Benchmark
 from gsf.params.model import Model
@@ -17,6 +18,7 @@ from gsf.store.plan import read_additions
 from tests.pipeline.tiny import ROOT
 
 SCHEMAS: dict[str, type[Strict]] = {
+    "about": About,
     "benchmarks": Benchmark,
     "models": Model,
     "protocols": Protocol,
