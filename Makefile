@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
-.PHONY: help setup demo test test-pipeline test-slurm lint types check bench lock clean
+.PHONY: help setup demo test test-pipeline test-slurm test-mlflow crate-validator lint types check bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -41,8 +41,18 @@ test: setup  ## the tests, without those of the two engines
 test-slurm: setup  ## the graph on a Slurm of one node, as root; skips loudly without the packages
 	pytest -m slurm tests/slurm
 
+test-mlflow: setup  ## MLflow on a PostgreSQL, behind its server and in a browser; skips loudly without the packages
+	pytest -m mlflow tests/servers
+
 test-pipeline: setup  ## both engines for real, in clones
 	pytest -m pipeline tests/pipeline
+
+crate-validator: .work/crate-validator/.ready  ## the published validator of RO-Crates, in an environment of its own, for the tests
+
+.work/crate-validator/.ready: tests/exchange/validator/requirements.lock
+	$(PYTHON) -m venv --clear .work/crate-validator
+	.work/crate-validator/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
+	touch $@
 
 lint: setup  ## ruff, snakefmt, snakemake --lint
 	ruff check .
@@ -53,7 +63,7 @@ lint: setup  ## ruff, snakefmt, snakemake --lint
 types: setup  ## mypy --strict
 	mypy
 
-check: test lint types test-pipeline test-slurm  ## all that CI runs
+check: test lint types test-pipeline test-slurm test-mlflow  ## all that CI runs
 
 bench: setup  ## every speed measurement that this machine can do
 	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py) ;; *) python $$script || exit 1 ;; esac; done

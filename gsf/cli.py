@@ -6,6 +6,7 @@ Heavy packages are imported inside the verb that needs them, so that `gsf --help
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import site
+from gsf.verbs import ensembles, exchange, predict, site, tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read this has seen enough: `gsf trace ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13  # as a program that SIGPIPE ends
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or os.environ.get("GSF_TRACEBACK"):
+            raise
+        print(
+            f"error: {error.filename}: {error.strerror}, must be open to this account;"
+            " in a project that others own, work in a clone of your own: docs/storage.md",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, the same command goes on", file=sys.stderr)
         return 130
@@ -53,9 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_setup_verbs(verbs)
     _add_data_stages(verbs)
     _add_network_stages(verbs)
+    ensembles.add(verbs)
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
+    predict.add(verbs)
     _add_engine_verbs(verbs)
+    tracking.add(verbs)
+    exchange.add(verbs)
     site.add(verbs)
     return parser
 
@@ -140,10 +154,12 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         verb.add_argument("--threads", type=_at_least(1), required=True, help="CPU threads; part of the result")
         verb.add_argument("--workers", type=_at_least(0), help="loader processes; default GSF_WORKERS or by cores")
         verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
+        verb.add_argument("--stage", metavar="DIR", help="copy the shards to this node's disk first; default GSF_STAGE")
         if name == "train":
             _add_training_options(verb)
         else:
             verb.add_argument("--protocol", required=True)
+            verb.add_argument("--subsets", metavar="PATH", help="subsets of the test videos, for metrics of their own")
         verb.set_defaults(call=call)
     convert = verbs.add_parser("convert", help="stage: one imported network as a checkpoint of ours")
     convert.add_argument("benchmark")
@@ -163,8 +179,8 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--devices",
         type=_at_least(1),
-        default=os.environ.get("GSF_DEVICES", "1"),
-        help="processes that share the training, one a GPU; part of the result; default GSF_DEVICES or 1",
+        default=1,
+        help="processes that share the training, one a GPU; part of the result; default: 1",
     )
     verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
     verb.add_argument("--save-steps", type=_at_least(1), help="the same in steps; default: by the clock alone")
@@ -202,12 +218,14 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     trace.add_argument("--videos", action="store_true", help="name every video, not the first few")
     trace.add_argument("--json", action="store_true")
     trace.set_defaults(call=_trace)
-    verify = verbs.add_parser("verify", help="check the chain behind the results")
+    ends = "exit code: 0 nothing is broken, 1 something is, 3 other bytes of the same content"
+    verify = verbs.add_parser("verify", help="check the chain behind the results", epilog=ends)
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
     verify.add_argument("--replay", type=int, metavar="N", help="extract and score N random videos again")
     verify.add_argument("--seed", type=int, default=0, help="of the choice of these videos")
+    verify.add_argument("--mlflow", action="store_true", help="compare what MLflow shows with journals and receipts")
     verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)
 
@@ -220,9 +238,6 @@ def _add_engine_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     deps = verbs.add_parser("deps", help="code dependencies in dvc.yaml: check, or renew with --write")
     deps.add_argument("--write", action="store_true")
     deps.set_defaults(call=_deps)
-    mlflow = verbs.add_parser("mlflow", help="bring MLflow up to date with receipts and journals")
-    mlflow.add_argument("action", choices=["sync"])
-    mlflow.set_defaults(call=_mlflow)
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -231,6 +246,7 @@ def _init(args: argparse.Namespace) -> None:
         return
     from gsf.data.init import init_benchmark
     from gsf.errors import ParamsError
+    from gsf.pipeline.study import renew
     from gsf.project import Project
 
     for option in ("annotations", "split", "target"):
@@ -248,6 +264,9 @@ def _init(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(summary)
+    active = renew(Project.here(), args.name)
+    if active is not None:
+        print(f"wrote params/plan.yaml: the active study, {active}, has the benchmark")
 
 
 def _init_published(args: argparse.Namespace) -> None:
@@ -286,7 +305,8 @@ def _study(args: argparse.Namespace) -> None:
     plan = activate(project, args.name)
     print(
         f"params/plan.yaml now holds {plan.study}: {len(plan.benchmarks)} benchmarks, {len(plan.shards)} shards,"
-        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations;"
+        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations,"
+        f" {len(plan.ensembles)} ensembles;"
         " next: dvc repro"
     )
 
@@ -341,6 +361,7 @@ def _train(args: argparse.Namespace) -> int:
         from gsf.train.launch import launch
 
         return launch(args.devices, sys.argv[1:])
+    _stage_shards(args)
     from gsf.project import Project
     from gsf.tracking.observers import training_observer
     from gsf.train.running import running_here
@@ -359,6 +380,12 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _stage_shards(args: argparse.Namespace) -> None:
+    """`--stage`, which like GSF_STAGE is a matter of this machine and no argument of a stage."""
+    if args.stage is not None:
+        os.environ["GSF_STAGE"] = args.stage
+
+
 def _convert(args: argparse.Namespace) -> None:
     from gsf.imported.stage import run
     from gsf.project import Project
@@ -367,10 +394,11 @@ def _convert(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    _stage_shards(args)
     from gsf.evaluate.stage import run
     from gsf.project import Project
 
-    names = ("benchmark", "study", "run", "protocol", "threads", "workers", "device")
+    names = ("benchmark", "study", "run", "protocol", "threads", "subsets", "workers", "device")
     _show(run(Project.here(), **{name: getattr(args, name) for name in names}))
 
 
@@ -434,8 +462,12 @@ def _verify(args: argparse.Namespace) -> int:
         from gsf.report.replay import replayed
 
         verdict = replayed(Project.here(), verdict, count=args.replay, seed=args.seed)
+    if args.mlflow:
+        from gsf.tracking.checking import projected
+
+        verdict = projected(Project.here(), verdict)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
-    return 0 if verdict.ok else 1
+    return verdict.exit_code
 
 
 def _record(args: argparse.Namespace) -> None:
@@ -465,14 +497,6 @@ def _deps(args: argparse.Namespace) -> int:
     problems = check(project)
     print("\n".join(problems) or "dvc.yaml lists exactly the modules that the stages import")
     return 1 if problems else 0
-
-
-def _mlflow(args: argparse.Namespace) -> None:
-    from gsf.project import Project
-    from gsf.tracking.mlflow_projection import sync
-
-    del args
-    print(sync(Project.here()))
 
 
 def _show(receipt: object) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +22,8 @@ from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
 
 CODE = "gsf/"  # dependencies below this folder are code
+
+Content = Callable[[str], dict[str, Any]]  # of a parameter file, by its path in the project
 
 
 def is_folder(path: str) -> bool:
@@ -97,13 +99,43 @@ class Graph:
         A dependency inside an output folder stands for that folder; one that is a folder of outputs stands for all of
         them: `data/arrow/plan/00.csv` becomes `data/arrow/plan`, `data/arrow/shards` every shard of arrow.
         """
-        found: dict[str, None] = {}
-        for dep in stage.deps:
+        return list(self._inputs[stage.name])
+
+    @cached_property
+    def _inputs(self) -> dict[str, tuple[str, ...]]:
+        """The inputs of each stage, found once: a runner asks many times, and a folder may stand for many files."""
+        below: dict[str, list[str]] = {}
+        for out in self.writer:
+            for folder in PurePosixPath(out).parents:
+                below.setdefault(str(folder), []).append(out)
+        known: dict[str, list[str]] = {}  # what a dependency stands for
+
+        def meant(dep: str) -> list[str]:
             path = PurePosixPath(dep)
             above = [str(folder) for folder in (path, *path.parents) if str(folder) in self.writer]
-            below = [out for out in self.writer if out.startswith(dep + "/")]
-            found.update(dict.fromkeys(above[:1] or below or [dep]))
-        return list(found)
+            return above[:1] or below.get(dep) or [dep]
+
+        found: dict[str, tuple[str, ...]] = {}
+        for stage in self.stages:
+            paths: dict[str, None] = {}
+            for dep in stage.deps:
+                if dep not in known:
+                    known[dep] = meant(dep)
+                paths.update(dict.fromkeys(known[dep]))
+            found[stage.name] = tuple(paths)
+        return found
+
+    def parts(self, stage: Stage) -> dict[str, str]:
+        """The dependencies of a stage that lie in a folder which another stage writes, each with that folder.
+
+        `data/arrow/plan/00.csv` is a part of `data/arrow/plan`.
+        """
+        found: dict[str, str] = {}
+        for dep in stage.deps:
+            above = [str(folder) for folder in PurePosixPath(dep).parents if str(folder) in self.writer]
+            if above:
+                found[dep] = above[0]
+        return found
 
     def sources(self, stage: Stage) -> list[str]:
         """The inputs of a stage that no stage writes."""
@@ -111,8 +143,16 @@ class Graph:
 
     def upstream(self, stage: Stage) -> list[Stage]:
         """The stages that write the inputs of a stage."""
-        names = {self.writer[path].name for path in self.inputs(stage) if path in self.writer}
-        return [other for other in self.stages if other.name in names]
+        return list(self._upstream[stage.name])
+
+    @cached_property
+    def _upstream(self) -> dict[str, tuple[Stage, ...]]:
+        place = {stage.name: number for number, stage in enumerate(self.stages)}
+        writers = {
+            name: {place[self.writer[path].name] for path in paths if path in self.writer}
+            for name, paths in self._inputs.items()
+        }
+        return {name: tuple(self.stages[number] for number in sorted(found)) for name, found in writers.items()}
 
     def edges(self) -> set[tuple[str, str]]:
         """Pairs of stage names: the first writes what the second reads."""
@@ -167,10 +207,11 @@ def _stage_from_json(item: dict[str, Any]) -> Stage:
 
 def _ask_dvc(project: Project) -> list[Stage]:
     with dvc_repo.opened(project, purpose="resolve its stages") as repo:
-        return [_resolved(project, item) for item in repo.index.stages]
+        content = cache(lambda file: read_yaml(project.root / file))  # of a parameter file that many stages name
+        return [_resolved(project, item, content) for item in repo.index.stages]
 
 
-def _resolved(project: Project, item: Any) -> Stage:
+def _resolved(project: Project, item: Any, content: Content) -> Stage:
     group, _, key = item.name.partition("@")
     deps: list[str] = []
     keys: dict[str, tuple[str, ...]] = {}
@@ -188,7 +229,7 @@ def _resolved(project: Project, item: Any) -> Stage:
         cmd=item.cmd,
         deps=tuple(sorted(dep for dep in deps if not dep.startswith(CODE))),
         code=tuple(sorted(dep for dep in deps if dep.startswith(CODE))),
-        params={file: _values(project, file, names) for file, names in keys.items()},
+        params={file: _values(file, names, content(file)) for file, names in keys.items()},
         keys=keys,
         outs=tuple(Out(path=path, cached=bool(out.use_cache)) for path, out in outs.items()),
         meta=dict(item.meta or {}),
@@ -196,8 +237,7 @@ def _resolved(project: Project, item: Any) -> Stage:
     )
 
 
-def _values(project: Project, file: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    values = read_yaml(project.root / file)
+def _values(file: str, keys: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
     missing = [key for key in keys if key not in values]
     if missing:
         raise ParamsError(f"{file}: {', '.join(missing)} is missing, must be given: dvc.yaml lists it for a stage")

@@ -15,6 +15,7 @@ from gsf.errors import GsfError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.chain import Command
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.receipt import Input, Receipt
@@ -42,7 +43,10 @@ class Weights:
         """The sha256 of what lies there, read now or remembered by `hashes`; None where it is not here."""
         if self.file is None or not self.file.is_file():
             return None
-        return hashes.sha256(self.file) if hashes else sha256_file(self.file)
+        try:
+            return hashes.sha256(self.file) if hashes else sha256_file(self.file)
+        except PermissionError:  # somebody else's project, where nothing can be remembered
+            return sha256_file(self.file)
 
 
 def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
@@ -51,6 +55,8 @@ def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
     if command.verb == "annotate":
         return _published(project, receipt, command)
     if command.verb not in _PLACES:
+        return []
+    if not any(item.receipt is None and item.path.startswith("weights/") for item in receipt.inputs):
         return []
     option, kind, key = _PLACES[command.verb]
     name = command.options.get(option, "")
@@ -79,7 +85,8 @@ def check_weights(project: Project, receipts: Iterable[Receipt], checked: dict[s
         checked[weights.kind] = checked.get(weights.kind, 0) + 1
         if found != promised:
             what = f"{weights.file} has sha256 {found[:12]}, {weights.stage} read {promised[:12]}"
-            yield Finding("broken", name, what, _REMEDY[weights.kind])
+            file = weights.file or Path(name)
+            yield differs(file, name, promised, link=name, what=what, remedy=_REMEDY[weights.kind])
 
 
 _REMEDY = {

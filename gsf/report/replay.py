@@ -16,10 +16,11 @@ from torch.utils.data import Dataset
 
 from gsf.data.clips import EvaluationClips
 from gsf.data.decode import decode_frames
-from gsf.data.inputs import shard_paths, split_of
+from gsf.data.inputs import split_of, stored_shards
 from gsf.data.lists import read_manifest
 from gsf.data.videos import Videos
 from gsf.errors import EvaluationError, GsfError
+from gsf.evaluate.mirrored import of_the_video
 from gsf.evaluate.predict import predict
 from gsf.evaluate.scores import Scores, read_scores
 from gsf.params.base import load
@@ -31,7 +32,7 @@ from gsf.provenance.findings import Finding, Kind, Verdict
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.verify import Verdicts
-from gsf.report.recompute import scores_file
+from gsf.report.found import scores_file
 from gsf.store.decode import decode
 from gsf.store.plan import PlannedVideo, read_plan
 from gsf.store.reader import ShardReader
@@ -97,7 +98,7 @@ def _extract_again(
     project: Project, benchmark: str, checked: dict[str, int], *, count: int, seed: int
 ) -> Iterator[Finding]:
     params = load(Benchmark, project.params_file("benchmarks", benchmark))
-    shards = sorted(shard_paths(project, benchmark, read_manifest(project, benchmark)))
+    shards = sorted(stored_shards(project, benchmark, read_manifest(project, benchmark)))
     planned = [(shard, video) for shard in shards for video in read_plan(project.shard_plan(benchmark, shard))]
     for place in chosen(len(planned), count=count, seed=seed):
         shard, video = planned[place]
@@ -176,13 +177,13 @@ def _logits(
         raise EvaluationError(f"{benchmark}: the manifest here lists other test videos than the scores, must be theirs")
     network, info = read_checkpoint(project.checkpoint(options["study"], options["run"]))
     clips = EvaluationClips(
-        Videos(split, shard_paths(project, benchmark, manifest)),
+        Videos(split, stored_shards(project, benchmark, manifest)),
         protocol=protocol,
         short_side=info.model.short_side,
         size=info.model.input_size,
     )
     with deterministic(threads=int(options["threads"])):
-        return predict(
+        logits = predict(
             network,
             _Picked(clips, picked),
             num_videos=len(picked),
@@ -193,6 +194,7 @@ def _logits(
             workers=0,
             title=f"replay {options['run']} {options['protocol']}",
         )
+    return of_the_video(logits, protocol, manifest)
 
 
 def _compare_logits(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LOCK_SECONDS = 60.0
+POSTGRES_LOCK = 0x677366  # "gsf": the number of the advisory lock under which tables are created
 
 # Set before mlflow is imported, where the user has not set them: a training never waits long for a server that is away.
 _ENVIRONMENT = {
@@ -25,6 +26,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # s
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 
@@ -48,7 +50,7 @@ def connect(project: Project) -> MlflowClient:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     uri = tracking_uri(project)
-    with locked(project.work("mlflow.lock")) if is_local(uri) else nullcontext():
+    with locked(project.work("mlflow.lock")) if is_local(uri) else nullcontext(), database_locked(uri):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)  # creates the tables: processes that race here crash
         if is_local(uri):
             client.search_experiments(max_results=1)  # whichever of the two steps opens the database
@@ -62,13 +64,60 @@ def experiment_id(client: MlflowClient, project: Project, study: str) -> str:
         experiment = client.get_experiment_by_name(study)
         if experiment is None:
             location = (project.root / "mlartifacts" / study).as_uri() if is_local(uri) else None
-            return str(client.create_experiment(study, artifact_location=location))
+            try:
+                return str(client.create_experiment(study, artifact_location=location))
+            except Exception:  # another clone, which this lock does not bind, may have been first
+                experiment = client.get_experiment_by_name(study)
+                if experiment is None:
+                    raise
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"{uri}: experiment {study!r} is deleted, must be active: restore it"
             f" (mlflow experiments restore --experiment-id {experiment.experiment_id})"
         )
     return str(experiment.experiment_id)
+
+
+def connect_to_existing(project: Project) -> MlflowClient:
+    """As `connect`, but a database in a file has to be there: a question must not create one."""
+    uri = tracking_uri(project)
+    if (file := database_file(uri)) is not None and not file.is_file():
+        raise TrackingError(f"{shown_uri(uri)}: no such database, must be there to be read: run `gsf mlflow sync`")
+    return connect(project)
+
+
+def database_file(uri: str) -> Path | None:
+    """The file of an SQLite database; None of any other."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def shown_uri(uri: str) -> str:
+    """The URI without a password."""
+    scheme, mark, rest = uri.partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if mark and "@" in rest else uri
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, in one line that is not longer than a sentence or two."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+@contextmanager
+def database_locked(uri: str) -> Iterator[None]:
+    """Hold PostgreSQL's own lock while tables are created, since a lock file binds one project folder only."""
+    if not uri.startswith("postgresql"):
+        yield
+        return
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    with create_engine(uri, poolclass=NullPool).connect() as connection:
+        connection.execute(text(f"SELECT pg_advisory_lock({POSTGRES_LOCK})"))
+        try:
+            yield
+        finally:
+            connection.execute(text(f"SELECT pg_advisory_unlock({POSTGRES_LOCK})"))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,14 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What the machine had to give up to a time, in seconds since 1970."""
+
+    time: float
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Journal:
     """One training as its journal tells it, interruptions forgotten."""
 
@@ -36,6 +45,7 @@ class Journal:
     epochs: tuple[Epoch, ...]
     status: Status
     ended: float | None
+    system: tuple[Sample, ...] = ()
 
 
 class JournalObserver:
@@ -43,6 +53,7 @@ class JournalObserver:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()  # `system` is called by a thread of its own
 
     def start(self, params: Mapping[str, str | float | int], tags: Mapping[str, str]) -> None:
         self._append({"kind": "start", "params": dict(params), "tags": dict(tags), "time": time.time()})
@@ -51,13 +62,17 @@ class JournalObserver:
         measured = {name: value for name, value in metrics.items() if name != "epoch" and math.isfinite(value)}
         self._append({"kind": "epoch", "epoch": epoch, "step": epoch, "time": time.time(), "metrics": measured})
 
+    def system(self, metrics: Mapping[str, float]) -> None:
+        """What the machine had to give since the last time."""
+        self._append({"kind": "system", "time": time.time(), "metrics": dict(metrics)})
+
     def end(self, status: Literal["finished", "failed"]) -> None:
         self._append({"kind": "end", "status": status, "time": time.time()})
 
     def _append(self, entry: dict[str, Any]) -> None:
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a+b") as file:
+        with self._lock, self._path.open("a+b") as file:
             if _ends_in_a_torn_line(file.fileno()):
                 line = b"\n" + line
             file.write(line)
@@ -95,6 +110,7 @@ class _Reading:
     epochs: dict[int, Epoch] = field(default_factory=dict)
     status: Status = "running"
     ended: float | None = None
+    system: list[Sample] = field(default_factory=list)
     _told: dict[tuple[Any, ...], float] = field(default_factory=dict)
 
     def start(self, entry: dict[str, Any]) -> None:
@@ -105,7 +121,11 @@ class _Reading:
         if entry["kind"] == "end":
             self.status, self.ended = entry["status"], float(entry["time"])
             return
-        number, metrics = int(entry["epoch"]), {name: float(value) for name, value in entry["metrics"].items()}
+        metrics = {name: float(value) for name, value in entry["metrics"].items()}
+        if entry["kind"] == "system":
+            self.system.append(Sample(time=float(entry["time"]), metrics=metrics))
+            return
+        number = int(entry["epoch"])
         when = self._told.setdefault((number, *sorted(metrics.items())), float(entry["time"]))
         self.epochs = {old: epoch for old, epoch in self.epochs.items() if old < number}
         self.epochs[number] = Epoch(epoch=number, time=when, metrics=metrics)
@@ -119,10 +139,16 @@ class _Reading:
             epochs=tuple(self.epochs[number] for number in sorted(self.epochs)),
             status=self.status,
             ended=self.ended,
+            system=tuple(self.system),
         )
 
 
-_FIELDS = {"start": {"params", "tags", "time"}, "epoch": {"epoch", "time", "metrics"}, "end": {"status", "time"}}
+_FIELDS = {
+    "start": {"params", "tags", "time"},
+    "epoch": {"epoch", "time", "metrics"},
+    "system": {"time", "metrics"},
+    "end": {"status", "time"},
+}
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""MLflow as a projection of the chain: one run a training, brought up to date from its journal and receipts.
+"""MLflow as a projection of the chain: one run a training or ensemble, brought up to date from journals and receipts.
 
 Everything is compared with what MLflow holds and only what is missing is written, so this may be repeated at any time.
 """
@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gsf.errors import GsfError, TrackingError
+from gsf.params.base import load
+from gsf.params.study import Plan
 from gsf.project import Project
-from gsf.tracking.connection import connect, experiment_id, locked, tracking_uri
-from gsf.tracking.record import Record, collect, trainings
+from gsf.tracking.connection import connect, experiment_id, first_line, locked, shown_uri, tracking_uri
+from gsf.tracking.ensembles import records_of, rows
+from gsf.tracking.record import Record
 from gsf.tracking.run_writer import RunWriter, find_runs, open_run
 from gsf.tracking.view import publish_view
 
@@ -57,9 +60,9 @@ def sync(project: Project) -> Summary:
     uri = shown_uri(tracking_uri(project))
     try:
         client = connect(project)
-        for study, run in trainings(project):
+        for study, run in rows(project):
             try:
-                records = collect(project, study=study, run=run)
+                records = records_of(project, study=study, run=run)
             except GsfError as error:
                 problems.append(f"{study}/{run}: {error}")
                 continue
@@ -85,6 +88,22 @@ def sync(project: Project) -> Summary:
     )
 
 
+def prepare(project: Project, study: str | None = None) -> str:
+    """Create the tables and the experiment of a study (the active one), so that jobs find both; says what is there."""
+    study = study or load(Plan, project.plan_file).study
+    uri = shown_uri(tracking_uri(project))
+    try:
+        experiment = experiment_id(connect(project), project, study)
+    except GsfError:
+        raise
+    except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own
+        raise TrackingError(
+            f"{uri}: MLflow cannot be reached: {first_line(error)}; start the server, or correct or unset"
+            " MLFLOW_TRACKING_URI"
+        ) from error
+    return f"MLflow at {uri}: experiment {experiment} is {study}"
+
+
 def project_record(client: MlflowClient, project: Project, record: Record) -> str:
     """Write what MLflow lacks of one training; `created`, `updated` or `unchanged`."""
     experiment = experiment_id(client, project, record.study)
@@ -105,18 +124,6 @@ def project_record(client: MlflowClient, project: Project, record: Record) -> st
         if record.current:
             _retire_others(client, experiment, record, keep=writer.run_id)
     return "created" if created else "updated" if writer.wrote else "unchanged"
-
-
-def shown_uri(uri: str) -> str:
-    """The URI without a password."""
-    scheme, mark, rest = uri.partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}" if mark and "@" in rest else uri
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, in one line that is not longer than a sentence or two."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
 
 
 def _retire_others(client: MlflowClient, experiment: str, record: Record, *, keep: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from gsf.project import Project
 from gsf.tracking.journal import JournalObserver
 from gsf.tracking.record import collect, journal_path
+from gsf.tracking.system import SystemMonitor
 from gsf.train.observer import Observer
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ RETRY_SECONDS = 600.0  # a server that was away is asked again this much later, 
 
 
 def training_observer(project: Project, *, study: str, run: str) -> Observer:
-    """The journal, mirrored to MLflow after each line; GSF_MLFLOW=off leaves MLflow alone."""
+    """The journal, mirrored to MLflow after each epoch; GSF_MLFLOW=off leaves MLflow alone."""
     journal = JournalObserver(journal_path(project, study=study, run=run))
-    return LiveObserver(project, study=study, run=run, journal=journal) if wanted() else journal
+    observer = LiveObserver(project, study=study, run=run, journal=journal) if wanted() else journal
+    return SampledObserver(observer, SystemMonitor(journal.system)) if samples_wanted() else observer
 
 
 def sync_quietly(project: Project) -> None:
@@ -34,6 +36,29 @@ def sync_quietly(project: Project) -> None:
 def wanted() -> bool:
     """Whether MLflow is to be written to at all."""
     return os.environ.get("GSF_MLFLOW", "on").lower() not in {"off", "0", "false", "no"}
+
+
+def samples_wanted() -> bool:
+    """Whether the machine is watched too; MLflow's own switch, which is on here unless the user says otherwise."""
+    return os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true").lower() not in {"false", "0"}
+
+
+class SampledObserver:
+    """An observer, and a monitor of the machine from the start of a training to its end."""
+
+    def __init__(self, observer: Observer, monitor: SystemMonitor) -> None:
+        self._observer, self._monitor = observer, monitor
+
+    def start(self, params: Mapping[str, str | float | int], tags: Mapping[str, str]) -> None:
+        self._observer.start(params, tags)
+        self._monitor.start()
+
+    def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._observer.epoch(epoch, metrics)
+
+    def end(self, status: Literal["finished", "failed"]) -> None:
+        self._monitor.stop()
+        self._observer.end(status)
 
 
 class LiveObserver:
@@ -82,7 +107,7 @@ def _attempt(action: Callable[[], None]) -> bool:
     try:
         action()
     except Exception as error:  # nothing that concerns MLflow may stop what it only shows
-        from gsf.tracking.mlflow_projection import first_line
+        from gsf.tracking.connection import first_line
 
         print(
             f"MLflow is not up to date: {first_line(error)}; nothing is lost, `gsf mlflow sync` catches up",

@@ -7,12 +7,16 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from gsf.errors import GsfError
+from gsf.evaluate.breakdown import broken_down
 from gsf.params.flat import flatten
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
 from gsf.tables import read_table
+from gsf.tracking.cost import cost_of
 from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_journal
 
 CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")
@@ -25,7 +29,7 @@ class Point:
     """One point of a curve; `time` in seconds since 1970."""
 
     metric: str
-    epoch: int
+    step: int  # the epoch; of what the machine gave: seconds since the training began
     value: float
     time: float
 
@@ -61,10 +65,12 @@ class Record:
     params: Params
     tags: dict[str, str]
     points: tuple[Point, ...]
-    measured: dict[str, float]  # 8x1x1.top1: 0.9
+    measured: dict[str, float]  # 8x1x1.top1: 0.9; cost.parameters_m: 11.2
     data: tuple[Data, ...]
     files: dict[str, Path]  # by name among the run's artefacts
     problems: tuple[str, ...]  # what was left out, and why
+    by_journal: bool  # whether its journal is here
+    by_receipt: bool  # whether the receipt of the training is here
 
     @property
     def name(self) -> str:
@@ -100,7 +106,7 @@ def collect(project: Project, *, study: str, run: str) -> list[Record]:
 
 
 @dataclass
-class _Draft:
+class Draft:
     """A record while its parts come in."""
 
     tags: dict[str, str]
@@ -115,13 +121,14 @@ class _Draft:
 def _record(
     project: Project, study: str, run: str, key: str, journal: Journal | None, *, receipt: Receipt | None, current: bool
 ) -> Record:
-    draft = _Draft(tags=dict(journal.tags) if journal else {})
+    draft = Draft(tags=dict(journal.tags) if journal else {})
     draft.tags |= {"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}", TRAINING_KEY: key}
     status: Status = journal.status if journal else "finished"
     started, ended = (journal.started, journal.ended) if journal else (None, None)
     if journal is not None:
         draft.params = dict(journal.params)
-        draft.points = {(point.metric, point.epoch): point for point in _journal_points(journal)}
+        for point in _journal_points(journal):  # of two samples of one second the first, which may be shown already
+            draft.points.setdefault((point.metric, point.step), point)
     if receipt is not None:
         sealed = project.train_receipt(study, run).stat().st_mtime
         status, started, ended = "finished", started or sealed, ended or sealed
@@ -138,39 +145,52 @@ def _record(
         current=current,
         params=draft.params,
         tags=draft.tags,
-        points=tuple(sorted(draft.points.values(), key=lambda point: (point.epoch, point.metric))),
+        points=tuple(sorted(draft.points.values(), key=lambda point: (point.step, point.metric))),
         measured=draft.measured,
         data=tuple(draft.data),
         files=draft.files,
         problems=tuple(draft.problems),
+        by_journal=journal is not None,
+        by_receipt=receipt is not None,
     )
 
 
-def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, sealed: float) -> None:
+def _add_training(project: Project, draft: Draft, receipt: Receipt, *, path: Path, sealed: float) -> None:
     draft.params = _receipt_params(receipt) | draft.params
-    draft.tags |= _receipt_tags(receipt)
+    draft.tags |= receipt_tags(receipt)
     draft.tags["gsf.receipt.train"] = draft.tags["gsf.receipt"] = receipt.digest
     if not _is_imported(receipt):  # which was trained on other data than ours
-        draft.data += _data(project, receipt, context="train")
-    outputs = _add_files(project, draft, receipt, path=path, folder="train")
+        draft.data += data_of(project, receipt, context="train")
+    outputs = add_files(project, draft, receipt, path=path, folder="train")
+    _add_cost(project, draft, receipt)
     for point in _table_points(outputs.get("curves.csv"), sealed):
-        known = draft.points.get((point.metric, point.epoch))
+        known = draft.points.get((point.metric, point.step))
         if known is None or known.value != point.value:  # the journal knows the time, the table is bound to the receipt
-            draft.points[point.metric, point.epoch] = point
+            draft.points[point.metric, point.step] = point
 
 
-def _add_evaluation(project: Project, draft: _Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
+def _add_cost(project: Project, draft: Draft, receipt: Receipt) -> None:
+    manifest = _manifest_info(project, receipt)
+    if manifest is None:  # which knows how many classes there are
+        return
+    try:
+        draft.measured |= cost_of(receipt.content["params"], num_classes=len(manifest["classes"]))
+    except (GsfError, ValueError, ImportError) as error:  # described in another time's terms, or by an absent package
+        draft.problems.append(f"{receipt.stage}: what its network costs is unknown: {error}")
+
+
+def _add_evaluation(project: Project, draft: Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
     protocol = path.parent.name
     if of.digest not in {item.receipt for item in receipt.inputs}:
         draft.problems.append(f"{project.relative(path)}: is of another training; evaluate again")
         return
     draft.tags[f"gsf.receipt.{protocol}"] = draft.tags["gsf.receipt"] = receipt.digest
-    draft.data += [item for item in _data(project, receipt, context="test") if item not in draft.data]
-    outputs = _add_files(project, draft, receipt, path=path, folder=f"evaluate/{protocol}")
-    draft.measured |= _measured(protocol, outputs.get("metrics.json"))
+    draft.data += [item for item in data_of(project, receipt, context="test") if item not in draft.data]
+    outputs = add_files(project, draft, receipt, path=path, folder=f"evaluate/{protocol}")
+    draft.measured |= measured_by(protocol, outputs.get("metrics.json"))
 
 
-def _add_files(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
+def add_files(project: Project, draft: Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
     """Note the small outputs that are what the receipt says, and a problem for each other; outputs by file name."""
     found = {}
     for name, digest in receipt.outputs.items():
@@ -191,14 +211,17 @@ def _add_files(project: Project, draft: _Draft, receipt: Receipt, *, path: Path,
 def _journal_points(journal: Journal) -> Iterator[Point]:
     for epoch in journal.epochs:
         for name, value in epoch.metrics.items():
-            yield Point(metric=name, epoch=epoch.epoch, value=value, time=epoch.time)
+            yield Point(metric=name, step=epoch.epoch, value=value, time=epoch.time)
+    for sample in journal.system:
+        for name, value in sample.metrics.items():
+            yield Point(metric=name, step=round(sample.time - journal.started), value=value, time=sample.time)
 
 
 def _table_points(path: Path | None, time: float) -> Iterator[Point]:
     for row in read_table(path, ("epoch", *CURVES)) if path else ():
         for name in CURVES:
             if row[name]:
-                yield Point(metric=name, epoch=int(row["epoch"]), value=float(row[name]), time=time)
+                yield Point(metric=name, step=int(row["epoch"]), value=float(row[name]), time=time)
 
 
 def _receipt_params(receipt: Receipt) -> Params:
@@ -214,7 +237,8 @@ def _receipt_params(receipt: Receipt) -> Params:
     return params
 
 
-def _receipt_tags(receipt: Receipt) -> dict[str, str]:
+def receipt_tags(receipt: Receipt) -> dict[str, str]:
+    """Tags that tie a run to the chain."""
     manifests = [item.sha256 for item in receipt.inputs if item.path.endswith("/manifest.csv")]
     return {
         "gsf.code": sha256_bytes(canonical_json(receipt.content["code"])),
@@ -235,20 +259,30 @@ def _benchmark(receipt: Receipt) -> str:
     return shlex.split(str(receipt.content["command"]))[2]
 
 
-def _data(project: Project, receipt: Receipt, *, context: str) -> Iterator[Data]:
+def data_of(project: Project, receipt: Receipt, *, context: str) -> Iterator[Data]:
+    """The manifest among the inputs of a receipt."""
     benchmark = _benchmark(receipt)
     digests = {item.path: item.sha256 for item in receipt.inputs}
-    info, path = project.manifest_info(benchmark), project.relative(project.manifest(benchmark))
+    path = project.relative(project.manifest(benchmark))
     if path not in digests:
         return
     videos = excluded = None
-    if info.is_file() and hash_cache(project).sha256(info) == digests.get(project.relative(info)):
-        content = json.loads(info.read_bytes())
+    content = _manifest_info(project, receipt)
+    if content is not None:
         videos = int(content["counts"][context])
         excluded = sum(item["split"] == context for item in content["excluded"])
     yield Data(
         benchmark=benchmark, context=context, manifest=path, sha256=digests[path], videos=videos, excluded=excluded
     )
+
+
+def _manifest_info(project: Project, receipt: Receipt) -> dict[str, Any] | None:
+    """What the manifest of a receipt says; None where that very one is not here."""
+    info = project.manifest_info(_benchmark(receipt))
+    digests = {item.path: item.sha256 for item in receipt.inputs}
+    if not info.is_file() or hash_cache(project).sha256(info) != digests.get(project.relative(info)):
+        return None
+    return dict(json.loads(info.read_bytes()))
 
 
 def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Receipt]]:
@@ -258,9 +292,11 @@ def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Rece
     return [(path.parent.name, read_receipt(path)) for path in paths]
 
 
-def _measured(protocol: str, path: Path | None) -> dict[str, float]:
+def measured_by(protocol: str, path: Path | None) -> dict[str, float]:
+    """The metrics of an evaluation by protocol and name, with their intervals; none without a file."""
     content = json.loads(path.read_bytes()) if path else {}
-    found = {f"{protocol}.{name}": float(content[name]) for name in EVALUATED if content.get(name) is not None}
+    shown = (*EVALUATED, *broken_down(content))
+    found = {f"{protocol}.{name}": float(content[name]) for name in shown if content.get(name) is not None}
     for name, (low, high) in content.get("intervals", {}).items():
         found |= {f"{protocol}.{name}.low": float(low), f"{protocol}.{name}.high": float(high)}
     return found

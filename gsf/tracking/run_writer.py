@@ -13,6 +13,7 @@ from gsf.tables import read_table
 from gsf.tracking.journal import TRAINING_KEY, Params
 from gsf.tracking.pictures import draw_confusion, draw_curves
 from gsf.tracking.record import Data, Point, Record
+from gsf.tracking.system import PREFIX
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 BATCH = 500  # points of one call; MLflow takes 1000
 PARAMS_BATCH = 100
 REPLACED = "gsf.replaced_by"
-_STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
+STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
 
 
 def find_runs(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[Any]:
@@ -63,17 +64,18 @@ class RunWriter:
             self.wrote = True
 
     def contradicts(self, points: Sequence[Point]) -> bool:
-        """Whether a point is there with another value."""
-        known = [(self._known(point.metric).get(point.epoch), point.value) for point in points]
-        return any(there is not None and not _same(there, value) for there, value in known)
+        """Whether a point is there with another value; what the machine gave is no part of a result."""
+        told = [point for point in points if not point.metric.startswith(PREFIX)]
+        known = [(self._known(point.metric).get(point.step), point.value) for point in told]
+        return any(there is not None and not same(there, value) for there, value in known)
 
     def points(self, points: Sequence[Point]) -> None:
         """Curves; a point written twice would be shown twice."""
         from mlflow.entities import Metric
 
-        new = [point for point in points if point.epoch not in self._known(point.metric)]
+        new = [point for point in points if point.step not in self._known(point.metric)]
         for start in range(0, len(new), BATCH):
-            batch = [Metric(p.metric, p.value, _milliseconds(p.time), p.epoch) for p in new[start : start + BATCH]]
+            batch = [Metric(p.metric, p.value, _milliseconds(p.time), p.step) for p in new[start : start + BATCH]]
             self._client.log_batch(self.run_id, metrics=batch)
             self.wrote = True
 
@@ -83,7 +85,7 @@ class RunWriter:
 
         new = []
         for name, value in values.items():
-            if name in self._run.data.metrics and _same(self._run.data.metrics[name], value):
+            if name in self._run.data.metrics and same(self._run.data.metrics[name], value):
                 continue
             new.append(Metric(name, value, self._now(), max(self._known(name), default=-1) + 1))
         if new:
@@ -94,7 +96,7 @@ class RunWriter:
         """The manifests, as MLflow's datasets."""
         inputs = self._run.inputs
         known = {(item.dataset.name, item.dataset.digest) for item in (inputs.dataset_inputs if inputs else ())}
-        new = [_dataset_input(item) for item in data if (item.benchmark, item.digest) not in known]
+        new = [dataset_input(item) for item in data if (item.benchmark, item.digest) not in known]
         if new:
             self._client.log_inputs(self.run_id, new)
             self.wrote = True
@@ -119,7 +121,7 @@ class RunWriter:
 
     def state(self, record: Record) -> None:
         """Running, finished or failed; a resumed training runs again."""
-        status, ended = _STATUS[record.status], record.ended
+        status, ended = STATUS[record.status], record.ended
         if self._run.info.status == status:
             return
         if status == "RUNNING":
@@ -147,13 +149,19 @@ class RunWriter:
         return _milliseconds(time())
 
 
+def picture_names(record: Record) -> list[str]:
+    """The pictures that are drawn of a record, by name among the run's artefacts."""
+    confusions = [name.rpartition("/")[0] for name in record.files if name.endswith("/confusion.csv")]
+    return [*(["train/curves.png"] if record.points else []), *(f"{folder}/confusion.png" for folder in confusions)]
+
+
 def _pictures(record: Record, scratch: Path) -> dict[str, Path]:
     """Drawn into `scratch`; by name among the run's artefacts."""
     found = {}
     if record.points:
         curves: dict[str, list[tuple[int, float]]] = {}
         for point in record.points:
-            curves.setdefault(point.metric, []).append((point.epoch, point.value))
+            curves.setdefault(point.metric, []).append((point.step, point.value))
         found["train/curves.png"] = scratch / "curves.png"
         draw_curves(found["train/curves.png"], curves, title=record.name)
     for name, path in record.files.items():
@@ -167,7 +175,8 @@ def _pictures(record: Record, scratch: Path) -> dict[str, Path]:
     return found
 
 
-def _dataset_input(data: Data) -> Any:
+def dataset_input(data: Data) -> Any:
+    """A manifest as MLflow's dataset."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     profile = {"videos": data.videos, "excluded": data.excluded}
@@ -185,5 +194,6 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _same(a: float, b: float) -> bool:
+def same(a: float, b: float) -> bool:
+    """Whether two values are one: a server may round the last digit."""
     return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from gsf.errors import TrackingError
 from gsf.project import Project
-from gsf.tracking.connection import connect, tracking_uri
-from gsf.tracking.mlflow_projection import first_line, shown_uri
+from gsf.tracking.connection import connect_to_existing, first_line, shown_uri, tracking_uri
 
 
 def receipt_of_run(project: Project, run_id: str) -> str:
     """Digest of the receipt behind a run: of its latest evaluation, or of its training while there is none."""
-    uri = tracking_uri(project)
-    where = shown_uri(uri)
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise TrackingError(f"{where}: no such database, must be there to look up run {run_id}: run `gsf mlflow sync`")
+    where = shown_uri(tracking_uri(project))
     try:
-        tags = connect(project).get_run(run_id).data.tags
+        tags = connect_to_existing(project).get_run(run_id).data.tags
     except TrackingError:
         raise
     except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own

@@ -1,4 +1,4 @@
-"""A study's table in MLflow: the columns that answer which variant, how accurate, on which data."""
+"""A study's table in MLflow: the columns that answer which variant, how accurate, at which cost, on which data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from gsf.tracking.cost import COSTS
 from gsf.tracking.record import Record
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SHARE_KEY = "gsf"
 _PARAMS = ("model.temporal", "model.backbone", "benchmark", "seed")
 _METRICS = (".top1", ".pair_accuracy")
+_COSTS = (*COSTS, "clips_per_second")
 
 
 def publish_view(client: MlflowClient, experiment: str, records: Iterable[Record]) -> str:
@@ -23,7 +25,9 @@ def publish_view(client: MlflowClient, experiment: str, records: Iterable[Record
     """
     records = list(records)
     measured = sorted({name for record in records for name in record.measured if name.endswith(_METRICS)})
-    columns = ["attributes.`Dataset`", *(f"params.`{name}`" for name in _PARAMS), *(f"metrics.`{n}`" for n in measured)]
+    told = {name for record in records for name in record.measured} | {p.metric for r in records for p in r.points}
+    shown = [*measured, *(name for name in _COSTS if name in told)]
+    columns = ["attributes.`Dataset`", *(f"params.`{name}`" for name in _PARAMS), *(f"metrics.`{n}`" for n in shown)]
     best_first = next((name for name in measured if name.endswith(".top1")), None)
     view = {
         "searchFilter": "tags.`gsf.current` = 'true'",

@@ -13,9 +13,9 @@ from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance import code
 from gsf.provenance.chain import work_receipts
-from gsf.provenance.findings import Finding, Verdict
+from gsf.provenance.findings import Finding, Kind, Verdict
 from gsf.provenance.receipt import StageResult, root_input, seal
-from gsf.provenance.verify import verify, verify_study
+from gsf.provenance.verify import Verdicts, verify, verify_study
 from gsf.store.reader import ShardReader
 from tests.provenance.finished import REPOSITORY, git, rewrite
 
@@ -210,14 +210,16 @@ def test_a_flipped_byte_of_a_shard_names_the_video_or_says_that_no_frame_has_cha
     video = list(reader)[1]
     frame = reader[video][3]
     reader.close()
-    for offset, said in (
-        (data.index(frame) + len(frame) // 2, video),
-        (4095, "every frame in it is what was extracted"),  # the end of LMDB's first page holds nothing
-    ):
+    cases: tuple[tuple[int, Kind, str], ...] = (
+        (data.index(frame) + len(frame) // 2, "broken", video),
+        (4095, "equal", "every frame in it is what was extracted"),  # the end of LMDB's first page holds nothing
+    )
+    for offset, kind, said in cases:
         path.write_bytes(data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :])
         verdict = verify(project, name)
         assert isinstance(verdict, Verdict)
-        assert any(said in item.what for item in verdict.of("broken")), verdict.findings
+        assert any(said in item.what for item in verdict.of(kind)), verdict.findings
+        assert verdict.status == kind
 
 
 def test_shard_cut_short_is_named_and_does_not_end_the_check(finished_copy: Copy) -> None:
@@ -233,7 +235,7 @@ def test_shard_whose_receipt_promises_other_frames_is_named(finished_copy: Copy)
     facts = {**json.loads(receipt.read_bytes())["facts"], "logical_digest": "0" * 64}
     shutil.rmtree(project.root / "results")
     rewrite(receipt, facts=facts)
-    verdict = verify(project, deep=True)
+    verdict = verify(project, "data/arrow/shards/00.lmdb")
     assert isinstance(verdict, Verdict)
     assert any("its frames have the digest" in item.what for item in verdict.of("broken"))
 
@@ -268,3 +270,29 @@ def test_shallow_check_loads_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_status_and_exit_code_tell_broken_from_equal_and_from_what_holds(finished_copy: Copy) -> None:
+    project = finished_copy()
+    assert (study(project).status, study(project).exit_code) == ("holds", 0)
+    metrics = project.metrics("demo", "gsf-s0", "2x1x1")
+    metrics.write_text(json.dumps(json.loads(metrics.read_bytes()), indent=2), encoding="utf-8")
+    verdict = study(project, deep=True)
+    assert (verdict.status, verdict.exit_code, verdict.ok) == ("equal", 3, True)
+    assert verdict.to_json()["status"] == "equal"
+    assert "EQUAL: nothing is broken, but other bytes of the same content: runs/demo/evaluate" in verdict.to_text()
+    (project.results("demo") / "README.md").unlink()
+    verdict = study(project, deep=True)
+    assert (verdict.status, verdict.exit_code, verdict.ok) == ("broken", 1, False)
+    assert Verdicts((study(project), verdict)).exit_code == 1
+
+
+def test_unreadable_plan_is_stale_and_that_of_another_study_is_said(finished_copy: Copy) -> None:
+    project = finished_copy()
+    text = project.plan_file.read_text(encoding="utf-8")
+    project.plan_file.write_text(text.replace("study: demo", "study: other"), encoding="utf-8")
+    verdict = study(project)
+    assert verdict.findings == ()
+    assert any("another study is active" in line for line in verdict.not_proven)
+    project.plan_file.write_text("study: [", encoding="utf-8")
+    assert [(item.kind, item.link) for item in study(project).findings] == [("stale_params", "report")]

@@ -23,6 +23,7 @@ def make_project(root: Path) -> Project:
     project = Project(root)
     write_table(project.manifest(BENCHMARK), ("id", "split"), [("a.mp4", "train"), ("b.mp4", "test")])
     info = {
+        "classes": list(CLASSES),
         "counts": {"train": 3, "val": 0, "test": 2},
         "excluded": [{"id": "c.mp4", "split": "test", "label": "left", "reason": "no frames"}],
     }
@@ -38,9 +39,9 @@ def curve(epoch: int, *, scale: float = 1.0) -> dict[str, float]:
 
 def start(observer: object, run: str, *, study: str = "demo", key: str = "k1") -> None:
     """Begin as the train stage does."""
-    temporal = run.split("-")[0]
+    model = _model(run)
     observer.start(  # type: ignore[attr-defined]
-        {"benchmark": BENCHMARK, "model.name": f"{temporal}-net", "model.temporal": temporal, "seed": 0},
+        {"benchmark": BENCHMARK, "model.name": model["name"], "model.temporal": model["temporal"], "seed": 0},
         {"gsf.training": f"{study}/{run}", "gsf.training_key": key},
     )
 
@@ -70,7 +71,7 @@ def train(
             stage=f"train@{study}-{run}",
             command=["gsf", "train", BENCHMARK, "--study", study, "--run", run],
             params={
-                "params/models/net.yaml": {"name": f"{run.split('-')[0]}-net", "temporal": run.split("-")[0]},
+                "params/models/net.yaml": _model(run),
                 "params/recipes/arrow.yaml": {"name": "arrow", "epochs": epochs, "optimizer": {"lr": 0.01}},
             },
             inputs=[root_input(project, path) for path in _manifest(project)],
@@ -106,6 +107,14 @@ def evaluate(
         ),
         project.evaluate_receipt(study, run, protocol),
     )
+
+
+def _model(run: str) -> dict[str, object]:
+    """A network whose temporal module is named by its run."""
+    temporal = run.split("-")[0]
+    size = {"num_segments": 2, "input_size": 32, "short_side": 36}
+    module = "none" if temporal == "tsn" else temporal
+    return {"name": f"{temporal}-net", "backbone": "resnet18", "temporal": module, **size}
 
 
 def dataset_profile(text: str) -> dict[str, int]:

@@ -11,8 +11,8 @@ import pytest
 from gsf.errors import TrackingError
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file, write_atomically
-from gsf.tracking.connection import connect
-from gsf.tracking.mlflow_projection import shown_uri, sync
+from gsf.tracking.connection import connect, shown_uri
+from gsf.tracking.mlflow_projection import sync
 from gsf.tracking.runs import receipt_of_run
 from tests.tracking import fabricated
 from tests.tracking.fabricated import BENCHMARK, curve, dataset_profile, evaluate, train, write_journal

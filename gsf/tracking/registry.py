@@ -1,0 +1,182 @@
+"""A trained network in MLflow's model registry: only one whose numbers hold, and that leads back to its receipt.
+
+What is stored is the checkpoint itself (safetensors), a JSON file that says what it is, and MLflow's `MLmodel`, a text
+file. Nothing is pickled, so nothing runs when it is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gsf.errors import GsfError, TrackingError
+from gsf.params.base import load
+from gsf.params.study import Plan
+from gsf.project import Project
+from gsf.provenance.chain import study_chain
+from gsf.provenance.hashing import canonical_json, sha256_file, write_atomically
+from gsf.provenance.verify import verify_study
+from gsf.tracking.connection import connect, first_line, shown_uri, tracking_uri
+from gsf.tracking.mlflow_projection import project_record
+from gsf.tracking.record import Record, collect
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+WEIGHTS, CONFIG, RECEIPT = "checkpoint.safetensors", "model.json", "receipt.json"
+_TRAIN, _CHECKPOINT = "gsf.receipt.train", "gsf.checkpoint"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a registered model."""
+
+    name: str
+    version: str
+    new: bool  # False: the same training was registered before
+    verdict: str
+
+    def __str__(self) -> str:
+        state = "registered" if self.new else "is registered already"
+        return f"models:/{self.name}/{self.version} {state} ({self.verdict})"
+
+
+def register(project: Project, run: str, *, study: str | None = None, name: str | None = None) -> Registered:
+    """Verify a study and the checkpoint of one of its runs, then register that as a version of a model.
+
+    Args:
+        run: experiment and seed, such as gsf-s0.
+        study: the active one unless told.
+        name: of the registered model; study and run, joined by a dot, unless told.
+
+    Raises:
+        TrackingError: the chain is broken, the checkpoint is not the one of the results, or MLflow cannot be reached.
+        ProvenanceError: the study has no results.
+    """
+    study = study or load(Plan, project.plan_file).study
+    record, verdict = _verified(project, study, run)
+    uri = shown_uri(tracking_uri(project))
+    try:
+        return _register(connect(project), project, record, name=name or f"{study}.{run}", verdict=verdict)
+    except GsfError:
+        raise
+    except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own
+        raise TrackingError(
+            f"{uri}: {study}/{run} cannot be registered: {first_line(error)}; start the server, or correct or unset"
+            " MLFLOW_TRACKING_URI, then register again"
+        ) from error
+
+
+def _verified(project: Project, study: str, run: str) -> tuple[Record, str]:
+    """The training behind the results, with its checkpoint read whole; and the verdict in a line."""
+    verdict = verify_study(project, study)
+    if not verdict.ok:
+        first = verdict.of("broken")[0]
+        raise TrackingError(
+            f"{study}/{run}: must not be registered, its chain does not hold: {verdict.summary()}: {first.what};"
+            f" `gsf verify {study}` names all that is broken, and what mends it"
+        )
+    path, place = project.checkpoint(study, run), project.train_receipt(study, run)
+    if not place.is_file():
+        raise TrackingError(f"{project.relative(place)}: no such receipt, must be here: train {run}, or `dvc pull`")
+    record = collect(project, study=study, run=run)[-1]
+    receipt = study_chain(project, study).receipts.get(record.tags[_TRAIN])
+    if receipt is None:
+        raise TrackingError(
+            f"{study}/{run}: receipt {record.tags[_TRAIN][:12]} of its training is not behind the results of {study},"
+            f" must be: evaluate it, then `gsf report {study}`"
+        )
+    wanted = receipt.outputs[project.relative(path)]
+    if not path.is_file():
+        raise TrackingError(f"{project.relative(path)}: is not here, must be to be registered: `dvc pull` brings it")
+    if (found := sha256_file(path)) != wanted:
+        raise TrackingError(
+            f"{project.relative(path)}: has sha256 {found[:12]}, {receipt.stage} wrote {wanted[:12]}: `dvc checkout`"
+            " restores it, `dvc repro` makes it anew"
+        )
+    if record.problems:
+        raise TrackingError(f"{study}/{run}: must be whole to be registered: {'; '.join(record.problems)}")
+    return record, verdict.summary()
+
+
+def _register(client: MlflowClient, project: Project, record: Record, *, name: str, verdict: str) -> Registered:
+    project_record(client, project, record)
+    path = project.checkpoint(record.study, record.run)
+    config = _config(path)
+    results = {name: f"{value:.4f}" for name, value in record.measured.items() if not name.endswith((".low", ".high"))}
+    tags = {name: value for name, value in record.tags.items() if name.startswith("gsf.")}
+    tags |= {"gsf.verified": verdict, _CHECKPOINT: sha256_file(path), **results}
+    known = _version(client, name, tags[_TRAIN])
+    if known is not None:
+        for key, value in tags.items():  # it may have been evaluated under another protocol since
+            if known.tags.get(key) != value:
+                client.set_model_version_tag(name, known.version, key, value)
+        return Registered(name, str(known.version), new=False, verdict=verdict)
+    run = _run_of(client, record)
+    params = {f"model.{key}": str(value) for key, value in config["model"].items() if value is not None}
+    model = client.create_logged_model(
+        run.info.experiment_id, name=record.run, source_run_id=run.info.run_id, tags=tags, params=params
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        _write_model(Path(folder), project, record, config, model_id=model.model_id, run_id=run.info.run_id)
+        client.log_model_artifacts(model.model_id, folder)
+    client.finalize_logged_model(model.model_id, "READY")
+    _create_model(client, name)
+    version = client.create_model_version(
+        name,
+        source=model.artifact_location,  # by its place: `models:/` is looked up elsewhere without a server
+        run_id=run.info.run_id,
+        tags=tags,
+        model_id=model.model_id,
+        description=f"{record.name} on {record.params['benchmark']}; `gsf trace {run.info.run_id}`",
+    )
+    return Registered(name, str(version.version), new=True, verdict=verdict)
+
+
+def _write_model(
+    folder: Path, project: Project, record: Record, config: dict[str, Any], *, model_id: str, run_id: str
+) -> None:
+    """The files of a model. The flavour is of our own name: MLflow lists it and loads nothing by it."""
+    from mlflow.models import Model
+
+    shutil.copyfile(project.checkpoint(record.study, record.run), folder / WEIGHTS)
+    shutil.copyfile(project.train_receipt(record.study, record.run), folder / RECEIPT)
+    write_atomically(folder / CONFIG, canonical_json(config))
+    described = Model(run_id=run_id, model_id=model_id)
+    described.add_flavor("gsf", weights=WEIGHTS, config=CONFIG, receipt=RECEIPT, load="gsf.train.checkpoint")
+    described.save(str(folder / "MLmodel"))
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself: model, classes, epoch, seed."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return dict(json.loads(file.metadata()["gsf"]))
+
+
+def _version(client: MlflowClient, name: str, receipt: str) -> Any | None:
+    """The version of a model that was registered for the receipt of a training."""
+    found = [item for item in client.search_model_versions(f"name = '{name}'") if item.tags.get(_TRAIN) == receipt]
+    return found[0] if found else None
+
+
+def _run_of(client: MlflowClient, record: Record) -> Any:
+    from gsf.tracking.run_writer import open_run
+
+    experiment = client.get_experiment_by_name(record.study)
+    return open_run(client, str(experiment.experiment_id), record)[0]
+
+
+def _create_model(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
