@@ -20,7 +20,7 @@ from tests.provenance.tamper.project import PROTOCOL, build, follow, publish, se
 RUN = "gsf-s0"
 PLACE = (STUDY, RUN, PROTOCOL)
 STAGE = f"evaluate@{STUDY}-{RUN}-{PROTOCOL}"
-UNSIGNED = "receipts are not signed"
+UNSIGNED = "no signature is looked at"
 
 
 @pytest.fixture(scope="module")
