@@ -91,12 +91,14 @@ def _place(path: Path) -> Any:
 
 
 def _can_touch(path: Path) -> bool:
-    """Whether this process may give a file, or the mark that Snakemake leaves in a folder, a new time."""
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
+    """Whether this process may give a file or a link, or the mark that Snakemake leaves in a folder, a new time."""
+    if not path.exists():
+        return True  # Snakemake names what is missing
+    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
         return False
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         return os.access(path, os.W_OK | os.X_OK)
-    return path.lstat().st_uid == os.geteuid() or os.access(path, os.W_OK)
+    return path.lstat().st_uid == os.geteuid() or (not path.is_symlink() and os.access(path, os.W_OK))
 
 
 def _snakemake(project: Project, arguments: list[str], *, foreign: Collection[Stage]) -> None:

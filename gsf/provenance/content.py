@@ -74,7 +74,7 @@ def _forms(data: bytes, kind: str) -> Iterator[tuple[str, bytes]]:
 
 def _json_forms(data: bytes) -> Iterator[bytes]:
     """In which the stages write JSON: canonical, indented, or a record a line; the last two keep the order of keys."""
-    from gsf.report.records import readable_json
+    from gsf.provenance.records import readable_json
 
     yield canonical_form(data)
     value = json.loads(data, object_pairs_hook=_each_once)

@@ -11,7 +11,7 @@ from safetensors.numpy import save
 
 from gsf.provenance.content import canonical_form, same_content, same_content_of
 from gsf.provenance.hashing import canonical_json, sha256_bytes
-from gsf.report.records import readable_json
+from gsf.provenance.records import readable_json
 from gsf.tables import table_bytes
 
 VALUE = {"b": [1, 2.5, None], "a": {"é": "x"}}
