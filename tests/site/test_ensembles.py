@@ -1,0 +1,48 @@
+"""An ensemble, and metrics of a part of the videos, are rows and columns of the site like any other."""
+
+from __future__ import annotations
+
+import pytest
+
+from gsf.evaluate import ensemble
+from gsf.project import Project
+from gsf.provenance.hashing import write_atomically
+from gsf.report.stage import run
+from gsf.site.build import site_files
+from gsf.site.study import read_study
+from tests.report.fabricated import make_evaluated
+from tests.report.test_ensembles import MEMBERS, SUBSETS, write_plan
+from tests.site.reading import read
+
+
+@pytest.fixture(scope="module")
+def combined(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = make_evaluated(tmp_path_factory.mktemp("combined"))
+    night = "".join(f"night,,{number}.mp4\n" for number in range(10))
+    write_atomically(project.root / SUBSETS, f"subset,part,id\n{night}".encode())
+    write_plan(project)
+    ensemble.run(project, benchmark="arrow", study="tiny", run="both-s0", members=MEMBERS, subsets=SUBSETS)
+    run(project, "tiny")
+    return project
+
+
+def test_an_ensemble_rests_on_all_its_members(combined: Project) -> None:
+    study = read_study(combined, "tiny")
+    (item,) = (item for item in study.evaluations if item.experiment == "both-s0")
+    assert sorted(maker.stage for maker in item.makers) == ["train@tiny-gsf-s0", "train@tiny-tsn-s0"]
+    assert item.network is None  # there are two
+    assert item.macs is None
+    assert "night.top1" in item.cells
+    assert item.metrics["night.top1"] == item.cells["night.top1"].value
+
+
+def test_its_pages_say_so(combined: Project) -> None:
+    files = dict(site_files(combined, ["tiny"]))
+    index = read(files["index.html"])
+    assert "night top-1" in [element.text for element in index.all("bdi")]
+    numbers = [e.attributes["href"] for e in index.all("a") if e.attributes.get("class") == "number"]
+    assert "trace/tiny/both-s0--ensemble.html#m-night.top1" in numbers
+    trace = read(files["trace/tiny/both-s0--ensemble.html"])
+    steps = [step.text for step in trace.all("h3")]
+    assert {"ensemble@tiny-both-s0", "evaluate@tiny-tsn-s0-8x1x1", "train@tiny-gsf-s0"} <= set(steps)
+    assert "is not here" in trace.text  # this benchmark has no list of videos
