@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 
-.PHONY: help setup demo test test-pipeline test-slurm test-mlflow lint types check bench lock clean
+.PHONY: help setup demo test test-pipeline test-slurm test-mlflow crate-validator lint types check bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,13 @@ test-mlflow: setup  ## MLflow on a PostgreSQL, behind its server and in a browse
 
 test-pipeline: setup  ## both engines for real, in clones
 	pytest -m pipeline tests/pipeline
+
+crate-validator: .work/crate-validator/.ready  ## the published validator of RO-Crates, in an environment of its own, for the tests
+
+.work/crate-validator/.ready: tests/exchange/validator/requirements.lock
+	$(PYTHON) -m venv --clear .work/crate-validator
+	.work/crate-validator/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
+	touch $@
 
 lint: setup  ## ruff, snakefmt, snakemake --lint
 	ruff check .

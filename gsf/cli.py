@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import tracking
+from gsf.verbs import ensembles, exchange, predict, site, tracking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,10 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_setup_verbs(verbs)
     _add_data_stages(verbs)
     _add_network_stages(verbs)
+    ensembles.add(verbs)
     _add_network_verbs(verbs)
     _add_proof_verbs(verbs)
+    predict.add(verbs)
     _add_engine_verbs(verbs)
     tracking.add(verbs)
+    exchange.add(verbs)
+    site.add(verbs)
     return parser
 
 
@@ -144,6 +148,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
             _add_training_options(verb)
         else:
             verb.add_argument("--protocol", required=True)
+            verb.add_argument("--subsets", metavar="PATH", help="subsets of the test videos, for metrics of their own")
         verb.set_defaults(call=call)
     convert = verbs.add_parser("convert", help="stage: one imported network as a checkpoint of ours")
     convert.add_argument("benchmark")
@@ -163,8 +168,8 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--devices",
         type=_at_least(1),
-        default=os.environ.get("GSF_DEVICES", "1"),
-        help="processes that share the training, one a GPU; part of the result; default GSF_DEVICES or 1",
+        default=1,
+        help="processes that share the training, one a GPU; part of the result; default: 1",
     )
     verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
     verb.add_argument("--save-steps", type=_at_least(1), help="the same in steps; default: by the clock alone")
@@ -202,7 +207,8 @@ def _add_proof_verbs(verbs: Verbs[argparse.ArgumentParser]) -> None:
     trace.add_argument("--videos", action="store_true", help="name every video, not the first few")
     trace.add_argument("--json", action="store_true")
     trace.set_defaults(call=_trace)
-    verify = verbs.add_parser("verify", help="check the chain behind the results")
+    ends = "exit code: 0 nothing is broken, 1 something is, 3 other bytes of the same content"
+    verify = verbs.add_parser("verify", help="check the chain behind the results", epilog=ends)
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
@@ -229,6 +235,7 @@ def _init(args: argparse.Namespace) -> None:
         return
     from gsf.data.init import init_benchmark
     from gsf.errors import ParamsError
+    from gsf.pipeline.study import renew
     from gsf.project import Project
 
     for option in ("annotations", "split", "target"):
@@ -246,6 +253,9 @@ def _init(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(summary)
+    active = renew(Project.here(), args.name)
+    if active is not None:
+        print(f"wrote params/plan.yaml: the active study, {active}, has the benchmark")
 
 
 def _init_published(args: argparse.Namespace) -> None:
@@ -284,7 +294,8 @@ def _study(args: argparse.Namespace) -> None:
     plan = activate(project, args.name)
     print(
         f"params/plan.yaml now holds {plan.study}: {len(plan.benchmarks)} benchmarks, {len(plan.shards)} shards,"
-        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations;"
+        f" {len(plan.experiments)} trainings, {len(plan.imports)} imports, {len(plan.evaluations)} evaluations,"
+        f" {len(plan.ensembles)} ensembles;"
         " next: dvc repro"
     )
 
@@ -368,7 +379,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from gsf.evaluate.stage import run
     from gsf.project import Project
 
-    names = ("benchmark", "study", "run", "protocol", "threads", "workers", "device")
+    names = ("benchmark", "study", "run", "protocol", "threads", "subsets", "workers", "device")
     _show(run(Project.here(), **{name: getattr(args, name) for name in names}))
 
 
@@ -437,7 +448,7 @@ def _verify(args: argparse.Namespace) -> int:
 
         verdict = projected(Project.here(), verdict)
     print(json.dumps(verdict.to_json(), indent=2) if args.json else verdict.to_text())
-    return 0 if verdict.ok else 1
+    return verdict.exit_code
 
 
 def _record(args: argparse.Namespace) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gsf.errors import DataError
-from gsf.provenance.hashing import write_atomically
+from gsf.provenance.hashing import replacing, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,18 +30,13 @@ def table_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> byt
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table atomically, row by row: the bytes of `table_bytes`, without holding them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+        text.flush()
+        text.detach()  # the file stays open until it is on the disk
 
 
 def write_if_changed(path: Path, data: bytes) -> None:

@@ -1,21 +1,24 @@
-"""Videos that are added to a large benchmark: batches with shards of their own, so that the others stay as they are."""
+"""Videos that are added to a benchmark: batches with shards of their own, so that the other shards stay as they are.
+
+A shard is written, hashed and kept as a whole, so a video that joins one costs as much as all that it holds. A hundred
+new videos fall into nearly all of 32 hashed shards. So they become a batch instead, or join one that holds no more
+videos than they are: then as many frames are copied as decoded at most, and small additions do not use up the 64 shards.
+Where no shard is left, they join the smallest batch, of which there are dozens by then.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gsf.errors import ParamsError
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
-from gsf.store.plan import ADDITIONS, MAX_SHARDS, read_additions
+from gsf.store.plan import ADDITIONS, MAX_SHARDS, added_name, read_additions
 from gsf.tables import write_table
-
-# Videos from which on added ones get a shard of their own. A hundred new videos fall into nearly all of 32 hashed shards,
-# each of which is then copied and hashed as a whole. Below this number that is some 20 GB, minutes; above it may be hours.
-LARGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,32 @@ def renew(
     if existing is None:
         return None
     new = sorted(set(now) - set(known))
-    if existing.additions is None and (len(known) < LARGE or not new):
-        return None
+    free = MAX_SHARDS - existing.shards
+    if existing.additions is None and not (new and free):
+        return None  # where every shard is a hashed one, new videos go to those
     path = project.root / (existing.additions or f"params/benchmarks/{existing.name}.additions.csv")
     before = read_additions(path) if existing.additions is not None else {}
     batches = {name: batch for name, batch in before.items() if name in set(now)}
-    last = max(before.values(), default=0)
-    batch = max(1, min(last + 1, MAX_SHARDS - existing.shards))
     note = None
-    if new:
-        if existing.shards >= MAX_SHARDS:
-            return None
+    if new and free:
+        batch, shared = _batch(batches, len(new), last=max(before.values(), default=0), free=free)
         batches |= dict.fromkeys(new, batch)
-        note = (
-            f"{len(new)} new videos are batch {batch} of {project.relative(path)}: a shard of their own, a{batch:02d},"
-            " so that the others stay as they are"
-        )
-        if batch == last:
-            note += f"; {MAX_SHARDS} shards is the limit: fold the additions back, see docs/your-videos.md"
+        where = f"batch {batch} of {project.relative(path)}"
+        note = f"{len(new)} new videos are {where}: a shard of their own, {added_name(batch)}; others stay as they are"
+        if shared:
+            note = (
+                f"{len(new)} new videos join the {shared} of {where}: shard {added_name(batch)} is written again, others"
+                " stay as they are"
+            )
+        if shared > len(new):
+            note += f"; {MAX_SHARDS} shards is the limit: to fold the additions back, see docs/your-videos.md"
     return Additions(path, batches, note, is_new=existing.additions is None)
+
+
+def _batch(batches: Mapping[str, int], new: int, *, last: int, free: int) -> tuple[int, int]:
+    """The batch that `new` videos become or join, and how many videos are in it already."""
+    sizes = Counter(batches.values())
+    smallest = min(range(1, last + 1), key=lambda batch: sizes[batch], default=0)
+    if smallest and (sizes[smallest] <= new or last >= free):
+        return smallest, sizes[smallest]
+    return last + 1, 0

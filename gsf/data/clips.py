@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 from gsf.data.augment.clip import ClipTransform
 from gsf.data.augment.resize import resize_short_side
 from gsf.data.crops import crops
-from gsf.data.order import in_order
-from gsf.data.sampling import Indices, dense, multi_clip, segment_centres, segment_random
+from gsf.data.sampling import Indices, segment_centres, segment_random
 from gsf.data.videos import Videos
+from gsf.data.views import cut_views, view_frames
 from gsf.errors import DataError
 from gsf.params.augment import Augment, ShortVideos
 from gsf.params.protocol import Protocol
@@ -128,7 +128,7 @@ class ValidationClips(Dataset[tuple[torch.Tensor, int, int]]):
 
 
 class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
-    """All views of a video: `((V, T, 3, size, size) uint8, label, index)`, view = clip * crops + crop.
+    """All views of a video: `((V, T, 3, size, size) uint8, label, index)`, view = clip * views of a clip + crop.
 
     Every frame that any view needs is read and decoded once.
     """
@@ -143,22 +143,19 @@ class EvaluationClips(Dataset[tuple[torch.Tensor, int, int]]):
         return len(self._videos.split)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int, int]:
-        protocol, wanted = self._protocol, self.frames_of(index)  # (clips, T)
-        needed, place = np.unique(wanted, return_inverse=True)
-        frames = resize_short_side(self._videos.decode(index, needed.tolist()), self._short_side)
-        cut = torch.stack(crops(frames, size=self._size, count=protocol.crops), dim=1)  # (needed, crops, 3, s, s)
-        clips = cut[torch.from_numpy(place.reshape(wanted.shape))]  # (clips, T, crops, 3, s, s)
-        return clips.transpose(1, 2).flatten(0, 1), self._videos.split.labels[index], index
+        views = cut_views(
+            lambda needed: self._videos.decode(index, needed),
+            self.frames_of(index),
+            protocol=self._protocol,
+            short_side=self._short_side,
+            size=self._size,
+        )
+        return views, self._videos.split.labels[index], index
 
     def frames_of(self, index: int) -> Indices:
         """`(clips, T)` frames of a video, in the protocol's order."""
-        split, protocol = self._videos.split, self._protocol
-        take = dense if protocol.sampling == "dense" else multi_clip
-        forward = _sample(
-            split.ids[index],
-            lambda: take(split.frames[index], protocol.frames, clips=protocol.clips, short=protocol.short_videos),
-        )
-        return in_order(forward, protocol.time, video=split.ids[index], seed=protocol.time_seed)
+        split = self._videos.split
+        return view_frames(self._protocol, video=split.ids[index], num_frames=split.frames[index])
 
 
 def epoch_order(num_videos: int, *, seed: int, epoch: int) -> list[tuple[int, int]]:

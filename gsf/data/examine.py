@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from gsf.machine import usable_cores
 from gsf.errors import DataError, VideoError
 from gsf.provenance.code import code_digests
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
@@ -135,7 +136,7 @@ def _identity(path: Path) -> dict[str, int]:
 
 
 def _workers() -> int:
-    return max(2, min(16, 2 * len(os.sched_getaffinity(0)))) if hasattr(os, "sched_getaffinity") else 4
+    return max(2, min(16, 2 * usable_cores()))
 
 
 @dataclass(frozen=True, slots=True)

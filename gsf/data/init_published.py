@@ -50,6 +50,7 @@ class PublishedSummary:
             *(f"  {one} <-> {other}" for one, other in facts["flip_pairs"]),
             *_missing_lines(self),
             *(f"note: {note}" for note in facts["notes"]),
+            *(f"metrics apart, {rule}" for rule in facts["subset_rules"]),
             *(f"wrote {name}" for name in self.files),
             *(f"kept  {name}" for name in self.kept),
             f"next: look at params/benchmarks/{self.name}.yaml, then: gsf study {self.name} && dvc repro",

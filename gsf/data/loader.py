@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from gsf.data.augment.clip import ClipTransform
 from gsf.data.clips import TrainingClips, WholeClips
 from gsf.errors import ParamsError
+from gsf.machine import usable_cores
 
 # Packages whose versions may change a pixel of a clip: part of the receipts of trainings and evaluations.
 TOOLS = ("torch", "numpy", "lmdb", "simplejpeg")
@@ -39,11 +40,6 @@ def workers(asked: int | None) -> int:
             f"GSF_WORKERS is {given!r}, must be an integer of 0 or more; unset it to choose by the number of cores"
         )
     return int(given)
-
-
-def usable_cores() -> int:
-    """The cores that this process may use, which a cluster's scheduler may have limited."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def training_loader(

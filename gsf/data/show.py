@@ -112,9 +112,10 @@ def _views(
     for row in rows:
         views, label, _ = clips[row]
         for number, frames in enumerate(views):
-            clip, crop = divmod(number, protocol.crops)
+            clip, crop = divmod(number, protocol.views)
             title = f"{videos.split.ids[row]}: {manifest.classes[label]}, {videos.split.frames[row]} frames"
-            words = f"clip {clip + 1} of {protocol.clips}, crop {crop + 1} of {protocol.crops}"
+            words = f"clip {clip + 1} of {protocol.clips}, crop {crop + 1} of {protocol.views}"
+            words += ", mirrored" * (protocol.mirrored and crop >= protocol.views // 2)
             words += f": frames {_listed(clips.frames_of(row)[clip].tolist())}"
             strips.append(Strip((words,) if number else (title, words), frames))
     return strips

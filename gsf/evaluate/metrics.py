@@ -1,7 +1,7 @@
 """Metrics as a pure function of scores: what `gsf evaluate` writes and `gsf verify --recompute` computes again.
 
-Ties: of classes with equal scores the one with the lower index ranks first, everywhere. Averages over views are taken
-in float64, so that neither the number of threads nor the order of the videos matters.
+Averages over views are taken in float64, so that neither the number of threads nor the order of the videos matters.
+Ranks and ties: `gsf.evaluate.ranking`.
 """
 
 from __future__ import annotations
@@ -13,31 +13,40 @@ import numpy as np
 import numpy.typing as npt
 
 from gsf.errors import EvaluationError
+from gsf.evaluate.breakdown import NOTHING, Breakdown, breakdown_metrics
 from gsf.evaluate.calibration import expected_calibration_error
-from gsf.evaluate.intervals import Interval, bootstrap_mean_class, wilson
-from gsf.evaluate.scores import Scores
-
-Floats = npt.NDArray[np.float64]
+from gsf.evaluate.intervals import bootstrap_mean_class
+from gsf.evaluate.ranking import Floats, rank_of_label, recalls, share_interval, softmax
+from gsf.evaluate.scores import Array, Average, Scores
 
 
 def video_scores(scores: Scores) -> Floats:
     """One row of class scores a video, (N, C): the mean over its views of logits or of softmax probabilities."""
-    values: Floats = scores.logits.astype(np.float64)
-    if scores.average == "probabilities":
-        values = _softmax(values)
-    averaged: Floats = values.mean(axis=1)
-    return averaged
+    return _averaged(scores.logits, scores.average)
 
 
 def video_probabilities(scores: Scores) -> Floats:
     """(N, C), each row sums to 1: the softmax of averaged logits, or the averaged probabilities."""
-    values = video_scores(scores)
-    return values if scores.average == "probabilities" else _softmax(values)
+    return probabilities(scores.logits, scores.average)
+
+
+def probabilities(logits: Array, average: Average) -> Floats:
+    """(N, C) of logits (N, V, C): the softmax of their mean over the views, or the mean of each view's softmax."""
+    values = _averaged(logits, average)
+    return values if average == "probabilities" else softmax(values)
+
+
+def _averaged(logits: Array, average: Average) -> Floats:
+    values: Floats = logits.astype(np.float64)
+    if average == "probabilities":
+        values = softmax(values)
+    averaged: Floats = values.mean(axis=1)
+    return averaged
 
 
 def hits(scores: Scores) -> npt.NDArray[np.bool_]:
     """(N,): whether the true class of each video ranks first."""
-    first: npt.NDArray[np.bool_] = _rank_of_label(video_scores(scores), scores.labels) == 0
+    first: npt.NDArray[np.bool_] = rank_of_label(video_scores(scores), scores.labels) == 0
     return first
 
 
@@ -50,13 +59,16 @@ def pair_hits(
     return _pair_hits(video_scores(scores), scores.labels, partner), rows
 
 
-def compute_metrics(scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], excluded: int) -> dict[str, Any]:
+def compute_metrics(
+    scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], excluded: int, breakdown: Breakdown = NOTHING
+) -> dict[str, Any]:
     """Accuracies as fractions 0..1.
 
     Args:
         scores: of all videos of the test split.
         reversal_pairs: pairs of class names that are each other run backwards; may be empty.
         excluded: videos of the split that could not be read; only passed on.
+        breakdown: parts of the classes and subsets of the videos that get metrics of their own.
 
     Returns:
         `n`, `top1`, `top5` (top min(5, C)), `per_class` (recall of each class that has videos), `mean_class` (their
@@ -64,37 +76,38 @@ def compute_metrics(scores: Scores, *, reversal_pairs: Sequence[Sequence[str]], 
         `pair_n` videos whose class is in a pair for which the true class has a higher score than its partner (at equal
         scores: a lower index). `intervals` has `[low, high]` of 95 % by metric: Wilson's of `top1`, `top5` and
         `pair_accuracy`, which are shares of all videos; the stratified bootstrap's of `mean_class`. `ece` has none:
-        resampled videos make it larger, always.
+        resampled videos make it larger, always. What a breakdown adds, `breakdown_metrics` says.
 
     Raises:
         EvaluationError: a pair names a class that the scores do not have.
     """
     scores.check(where="scores")
     values, labels = video_scores(scores), scores.labels
-    ranks = _rank_of_label(values, labels)
+    ranks = rank_of_label(values, labels)
     hit = ranks == 0
-    per_class = {
-        name: float(hit[labels == index].mean()) for index, name in enumerate(scores.classes) if (labels == index).any()
-    }
+    probabilities = video_probabilities(scores)
+    per_class = {scores.classes[label]: recall for label, recall in recalls(hit, labels).items()}
     metrics: dict[str, Any] = {
         "n": len(scores.ids),
         "top1": float(hit.mean()),
         "top5": float((ranks < min(5, len(scores.classes))).mean()),
-        "mean_class": float(np.mean([per_class[name] for name in scores.classes if name in per_class])),
-        "ece": expected_calibration_error(video_probabilities(scores), hit),
+        "mean_class": float(np.mean(list(per_class.values()))),
+        "ece": expected_calibration_error(probabilities, hit),
         "per_class": per_class,
         "excluded": excluded,
     }
     intervals = {
-        "top1": _share_interval(hit),
-        "top5": _share_interval(ranks < min(5, len(scores.classes))),
+        "top1": share_interval(hit),
+        "top5": share_interval(ranks < min(5, len(scores.classes))),
         "mean_class": bootstrap_mean_class(hit, labels),
     }
     right = _pair_hits(values, labels, _partners(scores.classes, reversal_pairs))
     if right.size:
         metrics |= {"pair_accuracy": float(right.mean()), "pair_n": int(right.size)}
-        intervals["pair_accuracy"] = _share_interval(right)
-    return metrics | {"intervals": {name: list(interval) for name, interval in intervals.items()}}
+        intervals["pair_accuracy"] = share_interval(right)
+    more = breakdown_metrics(values, probabilities, labels, scores.ids, breakdown)
+    intervals |= more.pop("intervals", {})
+    return metrics | more | {"intervals": {name: list(interval) for name, interval in intervals.items()}}
 
 
 def predictions(scores: Scores) -> npt.NDArray[np.int64]:
@@ -107,25 +120,6 @@ def confusion_rows(scores: Scores) -> Iterator[tuple[str, str]]:
     """`(actual, predicted)` class names, one row a video in the order of the scores."""
     for label, predicted in zip(scores.labels, predictions(scores), strict=True):
         yield scores.classes[label], scores.classes[predicted]
-
-
-def _softmax(values: Floats) -> Floats:
-    """Over the last axis."""
-    powers = np.exp(values - values.max(axis=-1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
-
-
-def _share_interval(hit: npt.NDArray[np.bool_]) -> Interval:
-    return wilson(int(hit.sum()), len(hit))
-
-
-def _rank_of_label(values: Floats, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """How many classes stand before the true one: those with a higher score, or an equal one and a lower index."""
-    own = values[np.arange(len(labels)), labels][:, None]
-    earlier = np.arange(values.shape[1])[None, :] < labels[:, None]
-    ranks: npt.NDArray[np.int64] = ((values > own) | ((values == own) & earlier)).sum(axis=1)
-    return ranks
 
 
 def _partners(classes: Sequence[str], pairs: Sequence[Sequence[str]]) -> npt.NDArray[np.int64]:

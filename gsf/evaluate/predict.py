@@ -109,7 +109,7 @@ def predict(
                 raise EvaluationError(
                     f"videos {indices.tolist()} came with {clips.shape[1]} views, must be {at}.. in order with {views}"
                 )
-            logits[at : at + len(indices)] = _forward(model, clips, batch_size=batch_size, device=device)
+            logits[at : at + len(indices)] = forward_views(model, clips, batch_size=batch_size, device=device)
             at += len(indices)
             bar.update(len(indices) * views)
             if partial and at - saved >= SAVE_EVERY and at < num_videos:
@@ -129,8 +129,8 @@ def full_float32() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
-def _forward(model: VideoModel, clips: torch.Tensor, *, batch_size: int, device: torch.device) -> Array:
-    """`(n, V, T, 3, H, W)` uint8 to `(n, V, C)`; never more than `batch_size` views at once."""
+def forward_views(model: VideoModel, clips: torch.Tensor, *, batch_size: int, device: torch.device) -> Array:
+    """Logits `(n, V, C)` of `(n, V, T, 3, H, W)` uint8; never more than `batch_size` views at once."""
     parts = [
         model(normalize(part.to(device, non_blocking=True), model.preprocessing)).float().cpu()
         for part in torch.split(clips.flatten(0, 1), batch_size)  # (<= batch_size, T, 3, H, W)

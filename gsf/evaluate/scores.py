@@ -35,7 +35,7 @@ class Scores:
         labels: int64 (N,), index of the true class.
         logits: float32 (N, V, C); view = clip * crops + crop.
         clips: clips of a video.
-        crops: crops of a clip.
+        crops: views of a clip; a mirrored crop is one more.
         average: what is averaged over the views of a video.
     """
 

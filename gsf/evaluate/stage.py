@@ -14,24 +14,24 @@ from gsf.data.loader import TOOLS as LOADER_TOOLS
 from gsf.data.loader import workers as loader_processes
 from gsf.data.videos import Split, Videos
 from gsf.errors import EvaluationError
-from gsf.evaluate.metrics import compute_metrics, confusion_rows
+from gsf.evaluate.measuring import measuring_of, write_measured
+from gsf.evaluate.mirrored import check_mirrored, of_the_video
 from gsf.evaluate.predict import Partial, predict
-from gsf.evaluate.scores import Scores, write_scores
+from gsf.evaluate.scores import Scores
 from gsf.params.base import load
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.code import code_digests
 from gsf.provenance.environment import package_versions
-from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
+from gsf.provenance.evaluated import evaluated, stage_name
+from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, seal
-from gsf.tables import write_table
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, deterministic, device_name
 
 ENTRY = "gsf.evaluate.stage"
 TOOLS = (*LOADER_TOOLS, "torchvision", "safetensors")
-CONFUSION_COLUMNS = ("actual", "predicted")
 SPLIT = "test"
 
 
@@ -43,10 +43,15 @@ def run(
     run: str,
     protocol: str,
     threads: int,
+    subsets: str | None = None,
     workers: int | None = None,
     device: str = "auto",
 ) -> Receipt:
-    """Evaluate one run of a study by one protocol and seal its receipt."""
+    """Evaluate one run of a study by one protocol and seal its receipt.
+
+    `subsets` names the table of subsets of the test videos that get metrics of their own, or the folder of published
+    annotations that has one, relative to the project.
+    """
     protocol_file = project.params_file("protocols", protocol)
     views = load(Protocol, protocol_file)
     target = choose_device(device)
@@ -57,6 +62,8 @@ def run(
     split = split_of(manifest, SPLIT)
     network, info = read_checkpoint(checkpoint)
     _check(project.relative(checkpoint), info, manifest, split, views, benchmark=benchmark)
+    check_mirrored(views, manifest, benchmark=benchmark)
+    measuring, of_subsets = measuring_of(project, benchmark, subsets)
 
     key = _key(inputs, used, threads=threads, device=target)
     partial = Partial(project.work("evaluate", study, run, protocol, "partial.safetensors"), key)
@@ -70,7 +77,7 @@ def run(
                 size=info.model.input_size,
             ),
             num_videos=len(split),
-            views=views.clips * views.crops,
+            views=views.clips * views.views,
             num_classes=len(info.classes),
             batch_size=views.batch_size,
             device=target,
@@ -82,31 +89,28 @@ def run(
         ids=tuple(split.ids),
         classes=tuple(info.classes),
         labels=np.asarray(split.labels, dtype=np.int64),
-        logits=logits,
+        logits=of_the_video(logits, views, manifest),
         clips=views.clips,
-        crops=views.crops,
+        crops=views.views,
         average=views.average,
     )
-    _write_outputs(project, study, run, protocol, scores, manifest)
-    command = ["gsf", "evaluate", benchmark, "--study", study, "--run", run]
-    command += ["--protocol", protocol, "--threads", str(threads)]
+    place = evaluated(project, study, run, protocol)
+    write_measured(place, scores, measuring)
+    command = ["gsf", "evaluate", benchmark, "--study", study, "--run", run, "--protocol", protocol]
+    command += [*(["--subsets", subsets] if subsets else []), "--threads", str(threads)]
     receipt = seal(
         project,
         StageResult(
-            stage=f"evaluate@{study}-{run}-{protocol}",
+            stage=stage_name(study, run, protocol),
             command=command,
             params=used,
-            inputs=inputs,
-            outputs=[
-                project.scores(study, run, protocol),
-                project.metrics(study, run, protocol),
-                project.confusion(study, run, protocol),
-            ],
+            inputs=[*inputs, *of_subsets],
+            outputs=place.outputs,
             entry=ENTRY,
             tools=TOOLS,
             facts={"n": len(split), "views": scores.views, "device": device_name(target), "threads": threads},
         ),
-        project.evaluate_receipt(study, run, protocol),
+        place.receipt,
     )
     partial.remove()
     return receipt
@@ -133,17 +137,6 @@ def _check(
             f"{benchmark}: the manifest has no video in the split {SPLIT!r}, must have at least one to evaluate;"
             " give some videos that split in the benchmark's annotations"
         )
-
-
-def _write_outputs(project: Project, study: str, run: str, protocol: str, scores: Scores, manifest: Manifest) -> None:
-    metrics = compute_metrics(
-        scores,
-        reversal_pairs=manifest.reversal_pairs,
-        excluded=sum(row["split"] == SPLIT for row in manifest.excluded),
-    )
-    write_scores(project.scores(study, run, protocol), scores)
-    write_atomically(project.metrics(study, run, protocol), canonical_json(metrics))
-    write_table(project.confusion(study, run, protocol), CONFUSION_COLUMNS, confusion_rows(scores))
 
 
 def _key(inputs: list[Input], used: dict[str, Any], *, threads: int, device: torch.device) -> str:

@@ -157,7 +157,7 @@ def _protocol(project: Project, num_segments: int) -> str:
     for path in sorted((project.root / "params" / "protocols").glob("*.yaml")):
         protocol = load(Protocol, path)
         if protocol.frames == num_segments:
-            found.append((protocol.clips * protocol.crops, protocol.name))
+            found.append((protocol.clips * protocol.views, protocol.name))
     if not found:
         raise ParamsError(
             f"params/protocols: none has frames {num_segments}, must be one for clips of {num_segments} frames; copy"

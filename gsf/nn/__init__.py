@@ -9,6 +9,17 @@ from .gsm import GSM
 from .insertion import insert_temporal
 from .model import VideoModel, create_model
 from .released import load_released
+from .streaming import Stream
 from .tsm import TSM
 
-__all__ = ["GSF", "GSM", "TSM", "Preprocessing", "VideoModel", "create_model", "insert_temporal", "load_released"]
+__all__ = [
+    "GSF",
+    "GSM",
+    "TSM",
+    "Preprocessing",
+    "Stream",
+    "VideoModel",
+    "create_model",
+    "insert_temporal",
+    "load_released",
+]

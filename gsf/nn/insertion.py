@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from ._clips import Start, check_start
+from .causal import CausalGSF, CausalGSM, CausalTSM
 from .gsf import GSF
 from .gsm import GSM
 from .places import TEMPORALS, Place, find_places
@@ -79,6 +80,7 @@ def insert_temporal(
     gate: bool = True,
     fuse: bool = True,
     interleave: bool = True,
+    causal: bool = False,
 ) -> list[Insertion]:
     """Insert temporal modules into `net`, in place, and list them.
 
@@ -95,6 +97,7 @@ def insert_temporal(
         start: initial state; "identity" leaves the outputs of `net` unchanged (not for TSM).
         gate, fuse: False leaves that part of GSF out, as in `GSF` (GSF alone).
         interleave: as in `GSF` and `GSM`; off with start "identity".
+        causal: modules that look only backwards, see `gsf.nn.causal`.
 
     Raises:
         ValueError: an unknown choice or one that does not apply, a network without a place, an entry of `where` that
@@ -103,6 +106,8 @@ def insert_temporal(
     _check_choices(temporal, start, ratio)
     _check_parts(temporal, start, gate=gate, fuse=fuse, interleave=interleave)
     if temporal == "none":
+        if causal:
+            raise ValueError("causal is True with temporal 'none', must be False: single frames have no time")
         if where is not None:
             raise ValueError("where is given with temporal 'none', must be left out: nothing is inserted")
         return []
@@ -123,7 +128,7 @@ def insert_temporal(
         share = row.processed / row.channels
         module: nn.Module
         if temporal == "gsf":
-            module = GSF(
+            module = (CausalGSF if causal else GSF)(
                 row.channels,
                 num_segments,
                 share,
@@ -134,9 +139,10 @@ def insert_temporal(
                 fuse_init=place.fuse_init,
             )
         elif temporal == "gsm":
-            module = GSM(row.channels, num_segments, ratio=share, start=start, interleave=interleave)
+            kind = CausalGSM if causal else GSM
+            module = kind(row.channels, num_segments, ratio=share, start=start, interleave=interleave)
         else:
-            module = TSM(row.channels, num_segments)
+            module = (CausalTSM if causal else TSM)(row.channels, num_segments)
         module.to(device=place.conv.weight.device, dtype=place.conv.weight.dtype)
         parent, _, child = place.path.rpartition(".")
         setattr(net.get_submodule(parent), child, TemporalConv2d(place.conv, module, in_front=temporal == "tsm"))

@@ -95,6 +95,7 @@ def create_model(
     gate: bool = True,
     fuse: bool = True,
     interleave: bool = True,
+    causal: bool = False,
     where: Sequence[str] | None = None,
 ) -> VideoModel:
     """Build a video model; random weights come from torch's global generator.
@@ -112,6 +113,7 @@ def create_model(
             own keys, see `load_backbone`.
         start: initial state of the temporal modules, see `GSF`.
         gate, fuse, interleave: False leaves this part out, see `GSF`.
+        causal: temporal modules look only backwards, see `gsf.nn.causal`; such a model can run on a `Stream`.
         where: which places get a module, see `insert_temporal`; names are those in `backbone`.
 
     Raises:
@@ -138,6 +140,7 @@ def create_model(
         gate=gate,
         fuse=fuse,
         interleave=interleave,
+        causal=causal,
     )
     return model
 

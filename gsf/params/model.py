@@ -23,6 +23,7 @@ class Model(Strict):
     gate: bool = True  # GSF alone; false: every feature moves
     fuse: bool = True  # GSF alone; false: what moved and what stayed are added, as in GSM
     interleave: bool = True  # the published channel permutation (GSF, GSM); off with start: identity
+    causal: bool = False  # temporal modules look only backwards, so that the network can follow a stream
     where: list[str] | None = Field(default=None, min_length=1)  # places, names or patterns; null: all of them
     pretrained: str | None = None  # "torchvision", "timm", or a file (.safetensors, .pth), absolute or in the project
     dropout: float = Field(default=0.5, ge=0, lt=1, strict=False)  # in front of the classifier
@@ -40,6 +41,8 @@ class Model(Strict):
                 raise ValueError(f"{part}: true (or none) with temporal: {self.temporal}, which has no such part")
         if not self.gate and self.start == "identity":
             raise ValueError("gate: true with start: identity, because without a gate every feature moves")
+        if self.causal and self.temporal == "none":
+            raise ValueError("causal: false (or none) with temporal: none, which has no time")
         if self.where is not None and self.temporal == "none":
             raise ValueError("where: null (or none) with temporal: none, which inserts nothing")
         return self

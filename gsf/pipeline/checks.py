@@ -125,13 +125,26 @@ def _identity(stage: Stage, receipt: Receipt) -> Iterator[str]:
     """Disagreements about which stage ran, with which command and parameters."""
     if receipt.stage != stage.name:
         yield f"its receipt is of stage {receipt.stage}"
-    if shlex.split(str(receipt.content["command"])) != shlex.split(stage.cmd):
+    asked, processes = _processes(stage.cmd)
+    if shlex.split(str(receipt.content["command"])) != asked:
         yield f"it ran `{receipt.content['command']}`, must be `{stage.cmd}`"
+    ran = receipt.facts.get("processes", 1)
+    if ran != processes:
+        yield f"{ran} processes shared it, must be {processes}: sums depend on their number"
     now = _flat(stage.params)
     then = _flat(dict(receipt.content["params"]))
     for key in sorted(now.keys() | then.keys()):
         if now.get(key) != then.get(key):
             yield f"parameter {': '.join(key)} was {then.get(key, 'absent')!r}, is now {now.get(key, 'absent')!r}"
+
+
+def _processes(cmd: str) -> tuple[list[str], int]:
+    """A command as its receipt has it, and how many processes run it: the receipt tells that as a fact."""
+    words = shlex.split(cmd)
+    if "--devices" not in words:
+        return words, 1
+    place = words.index("--devices")
+    return words[:place] + words[place + 2 :], int(words[place + 1])
 
 
 def _flat(params: Any) -> dict[tuple[str, str], Any]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from gsf.errors import GsfError
+from gsf.machine import usable_cores
 
 
 def examine() -> tuple[list[str], bool]:
     """Lines of findings, and whether everything that the pipeline needs is there."""
-    lines = [f"Python     {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"]
+    lines = [f"Python     {platform.python_version()} on {platform.machine()}, {usable_cores()} cores"]
     healthy = True
     for title, check in (
         ("ffmpeg", _ffmpeg),

@@ -97,13 +97,43 @@ class Graph:
         A dependency inside an output folder stands for that folder; one that is a folder of outputs stands for all of
         them: `data/arrow/plan/00.csv` becomes `data/arrow/plan`, `data/arrow/shards` every shard of arrow.
         """
-        found: dict[str, None] = {}
-        for dep in stage.deps:
+        return list(self._inputs[stage.name])
+
+    @cached_property
+    def _inputs(self) -> dict[str, tuple[str, ...]]:
+        """The inputs of each stage; found once, since a runner asks many times and a folder may stand for many files."""
+        below: dict[str, list[str]] = {}
+        for out in self.writer:
+            for folder in PurePosixPath(out).parents:
+                below.setdefault(str(folder), []).append(out)
+        known: dict[str, list[str]] = {}  # what a dependency stands for
+
+        def meant(dep: str) -> list[str]:
             path = PurePosixPath(dep)
             above = [str(folder) for folder in (path, *path.parents) if str(folder) in self.writer]
-            below = [out for out in self.writer if out.startswith(dep + "/")]
-            found.update(dict.fromkeys(above[:1] or below or [dep]))
-        return list(found)
+            return above[:1] or below.get(dep) or [dep]
+
+        found: dict[str, tuple[str, ...]] = {}
+        for stage in self.stages:
+            paths: dict[str, None] = {}
+            for dep in stage.deps:
+                if dep not in known:
+                    known[dep] = meant(dep)
+                paths.update(dict.fromkeys(known[dep]))
+            found[stage.name] = tuple(paths)
+        return found
+
+    def parts(self, stage: Stage) -> dict[str, str]:
+        """The dependencies of a stage that lie in a folder which another stage writes, each with that folder.
+
+        `data/arrow/plan/00.csv` is a part of `data/arrow/plan`.
+        """
+        found: dict[str, str] = {}
+        for dep in stage.deps:
+            above = [str(folder) for folder in PurePosixPath(dep).parents if str(folder) in self.writer]
+            if above:
+                found[dep] = above[0]
+        return found
 
     def sources(self, stage: Stage) -> list[str]:
         """The inputs of a stage that no stage writes."""
@@ -111,8 +141,16 @@ class Graph:
 
     def upstream(self, stage: Stage) -> list[Stage]:
         """The stages that write the inputs of a stage."""
-        names = {self.writer[path].name for path in self.inputs(stage) if path in self.writer}
-        return [other for other in self.stages if other.name in names]
+        return list(self._upstream[stage.name])
+
+    @cached_property
+    def _upstream(self) -> dict[str, tuple[Stage, ...]]:
+        place = {stage.name: number for number, stage in enumerate(self.stages)}
+        writers = {
+            name: {place[self.writer[path].name] for path in paths if path in self.writer}
+            for name, paths in self._inputs.items()
+        }
+        return {name: tuple(self.stages[number] for number in sorted(found)) for name, found in writers.items()}
 
     def edges(self) -> set[tuple[str, str]]:
         """Pairs of stage names: the first writes what the second reads."""

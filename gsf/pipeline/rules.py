@@ -22,6 +22,8 @@ from gsf.provenance.receipt import hash_cache
 # A function of a job's wildcards: the only argument that Snakemake hands over for all of the directives below.
 OfWildcards = Callable[[Any], Any]
 
+ABSENT = "absent"  # instead of a digest
+
 
 class Rules:
     """The graph in Snakemake's terms.
@@ -49,13 +51,23 @@ class Rules:
         """`output:` of a rule, with wildcards."""
         return [directory(path) if is_folder(path) else path for path in self.graph.templates[group]]
 
-    def inputs(self, group: str) -> OfWildcards:
-        """`input:` of a rule."""
+    def inputs(self, group: str, *, after: Any = None) -> OfWildcards:
+        """`input:` of a rule.
+
+        `after` is a checkpoint that writes folders of which these jobs read a part each. Once it is complete, a job
+        waits for its own parts alone: the folder is new whenever the checkpoint ran, and says nothing.
+        """
 
         def of(wildcards: Any) -> list[str]:
             stage = self.stage(group, wildcards)
-            sources = set(self.graph.sources(stage))
-            return [ancient(path) if path in sources else path for path in self.graph.inputs(stage)]
+            by_digest = set(self.graph.sources(stage))
+            receipts: list[str] = []
+            if after is not None:
+                after.get(benchmark=wildcards.benchmark)  # raises while it has yet to run, and Snakemake asks again
+                parts = self.graph.parts(stage)
+                by_digest.update(parts.values())
+                receipts = [part for part in parts if part.endswith("receipt.json") and self._is_file(part)]
+            return [ancient(path) if path in by_digest else path for path in self.graph.inputs(stage)] + receipts
 
         return of
 
@@ -80,13 +92,25 @@ class Rules:
 
         return of
 
+    def parts(self, group: str) -> OfWildcards:
+        """Digests of the files in folders of other rules that a job reads, so that a change of one runs it again.
+
+        They are read each time: the rule that writes them may have run since.
+        """
+
+        def of(wildcards: Any) -> str:
+            parts = self.graph.parts(self.stage(group, wildcards))
+            return _text({p: sha256_file(self.project.root / p) if self._is_file(p) else ABSENT for p in parts})
+
+        return of
+
     def resource(self, group: str, name: str) -> OfWildcards:
-        """A number from `meta:` in dvc.yaml; 0 where it is not given."""
-        return lambda wildcards: int(self.stage(group, wildcards).meta.get(name, 0))
+        """A number from `meta:` in dvc.yaml, for all processes of a job; 0 where it is not given."""
+        return lambda wildcards: _needed(self.stage(group, wildcards), name)
 
     def memory(self, group: str) -> Callable[[Any, int], int]:
         """`mem_mb` from `meta:` in dvc.yaml, once more with every attempt: what ran out of memory gets more."""
-        return lambda wildcards, attempt: attempt * int(self.stage(group, wildcards).meta.get("mem_mb", 0))
+        return lambda wildcards, attempt: attempt * _needed(self.stage(group, wildcards), "mem_mb")
 
     def names(self, group: str, wildcard: str) -> str:
         """A pattern of the values that a wildcard has in a group's stages, for `wildcard_constraints:`.
@@ -113,9 +137,11 @@ class Rules:
                 f"{path}: no stage of the active study writes it, must be an output of one; see params/plan.yaml"
             ) from None
 
+    def _is_file(self, path: str) -> bool:
+        return (self.project.root / path).is_file()
+
     def _sha256(self, path: str) -> str:
-        file = self.project.root / path
-        return self._hashes.sha256(file) if file.is_file() else "absent"
+        return self._hashes.sha256(self.project.root / path) if self._is_file(path) else ABSENT
 
     def _code_sha256(self, paths: tuple[str, ...]) -> str:
         files = expand(self.project, paths)
@@ -126,6 +152,12 @@ class Rules:
 def runnable(resolved: Graph) -> list[Stage]:
     """The stages that Snakemake runs as jobs: all but the listings, which its main process renews at the start."""
     return [stage for stage in resolved.stages if not stage.always_changed]
+
+
+def _needed(stage: Stage, name: str) -> int:
+    """What a job needs: of threads, memory and GPUs as much as each of its processes does."""
+    of_each = name in ("threads", "mem_mb", "gpu")
+    return int(stage.meta.get(name, 0)) * (int(stage.meta.get("processes", 1)) if of_each else 1)
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,7 @@ from gsf.params.protocol import Protocol
 from gsf.params.recipe import Recipe
 from gsf.params.study import (
     NO_ADDITIONS,
+    NO_SUBSETS,
     Plan,
     PlannedBenchmark,
     PlannedEvaluation,
@@ -28,6 +29,7 @@ from gsf.params.study import (
     Study,
     is_trained,
 )
+from gsf.pipeline.ensembles import planned_ensembles
 from gsf.project import NAME_RULE, Project, check_name
 from gsf.provenance.hashing import write_atomically
 from gsf.store.plan import Sharding
@@ -47,15 +49,18 @@ def resolve(project: Project, study_name: str) -> Plan:
     study = load(Study, project.params_file("studies", study_name))
     if study.study != study_name:
         raise ParamsError(f"{where}: study is {study.study!r}, must be the name of its file, {study_name!r}")
-    for key in study.experiments:
-        _check_key(key, where=f"{where}: experiments.{key}")
+    for section, keys in (("experiments", study.experiments), ("ensembles", study.ensembles)):
+        for key in keys:
+            _check_key(key, where=f"{where}: {section}.{key}", what=section.rstrip("s"))
 
     experiments = study.experiments
     benchmarks = _named(project, "benchmarks", Benchmark, (item.benchmark for item in experiments.values()))
     models = _named(project, "models", Model, (item.model for item in experiments.values() if item.model))
     imports = _named(project, "imports", Imported, (item.imported for item in experiments.values() if item.imported))
     _named(project, "recipes", Recipe, (item.recipe for item in experiments.values() if item.recipe))
-    protocols = _named(project, "protocols", Protocol, study.protocols)
+    protocols = _named(
+        project, "protocols", Protocol, (name for key in experiments for name in study.protocols_of(key))
+    )
     _check_experiments(where, study, models, imports, protocols)
 
     shards = [
@@ -65,9 +70,12 @@ def resolve(project: Project, study_name: str) -> Plan:
     ]
     trainings, planned_imports = _runs(study)
     runs: list[PlannedRun] = [*trainings, *planned_imports]
+    subsets = {name: _subsets(project, name, item) for name, item in benchmarks.items()}
     return Plan(
         study=study.study,
         threads=study.threads,
+        devices=study.devices,
+        train_options={"threads": study.threads} | ({"devices": study.devices} if study.devices > 1 else {}),
         rendered=[name for name, item in benchmarks.items() if item.render is not None],
         scanned=[name for name, item in benchmarks.items() if item.render is None],
         annotated=[name for name, item in benchmarks.items() if item.published is not None],
@@ -87,10 +95,19 @@ def resolve(project: Project, study_name: str) -> Plan:
             (
                 (
                     f"{study.study}-{item.run}-{protocol}",
-                    PlannedEvaluation(run=item.run, benchmark=item.benchmark, protocol=protocol),
+                    PlannedEvaluation(
+                        run=item.run, benchmark=item.benchmark, protocol=protocol, subsets=subsets[item.benchmark]
+                    ),
                 )
                 for item in runs
-                for protocol in protocols
+                for protocol in study.protocols_of(item.experiment)
+            ),
+        ),
+        ensembles=_keyed(
+            where,
+            (
+                (f"{study.study}-{item.run}", item)
+                for item in planned_ensembles(where, study, runs, protocols, subsets=subsets)
             ),
         ),
     )
@@ -99,6 +116,14 @@ def resolve(project: Project, study_name: str) -> Plan:
 def _annotations(project: Project, name: str, item: Benchmark) -> str:
     """What the inventory depends on: a file, or all that stage annotate writes, its receipt among it."""
     return item.annotations if item.published is None else project.relative(project.annotated(name))
+
+
+def _subsets(project: Project, name: str, item: Benchmark) -> str:
+    """Subsets of the test videos: what stage annotate writes, a file beside the benchmark's own, or a table of none."""
+    if item.published is not None:
+        return project.relative(project.annotated(name))
+    own = project.params_file("benchmarks", name).with_suffix(".subsets.csv")
+    return project.relative(own) if own.is_file() else NO_SUBSETS
 
 
 def _runs(study: Study) -> tuple[list[PlannedTraining], list[PlannedImport]]:
@@ -118,6 +143,16 @@ def activate(project: Project, name: str) -> Plan:
     plan = resolve(project, name)
     write_atomically(project.plan_file, plan_text(plan).encode("utf-8"))
     return plan
+
+
+def renew(project: Project, benchmark: str) -> str | None:
+    """Resolve the active study again if it has this benchmark, which may have other shards now; returns its name."""
+    if not project.plan_file.is_file():
+        return None
+    plan = read_plan(project)
+    if benchmark not in plan.benchmarks or plan == resolve(project, plan.study):
+        return None
+    return activate(project, plan.study).study
 
 
 def read_plan(project: Project) -> Plan:
@@ -141,6 +176,8 @@ def plan_text(plan: Plan) -> str:
     sections: list[tuple[str, str, Any]] = [
         ("study", "the active study", plan.study),
         ("threads", "CPU threads of a training or evaluation", plan.threads),
+        ("devices", "processes that share a training, one a GPU", plan.devices),
+        ("train_options", "both, as options of `gsf train`; one device is none", plan.train_options),
         ("rendered", "benchmarks whose videos the pipeline renders itself: stage render@NAME", plan.rendered),
         ("scanned", "benchmarks whose videos lie in a folder of yours: stage scan@NAME", plan.scanned),
         ("annotated", "benchmarks whose annotations are published files: stage annotate@NAME", plan.annotated),
@@ -149,6 +186,7 @@ def plan_text(plan: Plan) -> str:
         ("experiments", "stages train@KEY", plan.experiments),
         ("imports", "stages convert@KEY: networks that were trained elsewhere", plan.imports),
         ("evaluations", "stages evaluate@KEY", plan.evaluations),
+        ("ensembles", "stages ensemble@KEY: averages of evaluations", plan.ensembles),
     ]
     lines = [
         f"# The active study: written by `gsf study {plan.study}` from params/studies/{plan.study}.yaml;",
@@ -163,6 +201,9 @@ def _section(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, dict) and value:
         yield f"{key}:"
         for name, item in value.items():
+            if isinstance(item, int):
+                yield f"  {_scalar(name)}: {item}"
+                continue
             fields = ", ".join(f"{field}: {_scalar(content)}" for field, content in item.model_dump().items())
             yield f"  {_scalar(name)}: {{{fields}}}"
     elif isinstance(value, list) and value:
@@ -194,9 +235,9 @@ def _named(project: Project, kind: str, schema: type[SchemaT], names: Iterable[s
     return found
 
 
-def _check_key(key: str, *, where: str) -> None:
+def _check_key(key: str, *, where: str, what: str) -> None:
     try:
-        check_name(key, what="experiment")
+        check_name(key, what=what)
     except ParamsError:
         raise ParamsError(f"{where} is not a valid name, must be {NAME_RULE}") from None
 
@@ -225,7 +266,8 @@ def _check_experiments(
                 f"{where}: experiments has the name {key!r}, must contain {needed!r}:"
                 f" {file} has temporal {network.temporal}"
             )
-        for name, protocol in protocols.items():
+        for name in study.protocols_of(key):
+            protocol = protocols[name]
             if protocol.frames != network.num_segments:
                 raise ParamsError(
                     f"params/protocols/{name}.yaml: frames is {protocol.frames}, must be the num_segments of"

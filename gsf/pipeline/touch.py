@@ -1,15 +1,30 @@
-"""Telling Snakemake that stages are up to date: new times in the order of the graph, and its notes on each job."""
+"""Telling Snakemake that stages are up to date: new times in the order of the graph, and its notes on each job.
+
+A file with a new time is hashed again by whoever remembers its digest by time, and a shard holds gigabytes. So what was
+told before and is still as it was then keeps its times.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
 from gsf.errors import PipelineError
-from gsf.pipeline.graph import Graph
+from gsf.pipeline.graph import Graph, Stage
 from gsf.project import Project
+from gsf.provenance.hashing import canonical_json, sha256_file, write_atomically
+
+# Beside Snakemake's notes: whoever deletes those deletes this.
+TOLD = ".snakemake/gsf-touched.json"
+SMALL = 1_000_000  # bytes up to which Snakemake compares contents instead of times (its --max-checksum-file-size)
+DIRECTORY_TIME = ".snakemake_timestamp"  # Snakemake's own, in folders that are outputs
+
+_QUIETLY = ("--touch", "--cores", "1", "--quiet", "all")
 
 
 def touch(project: Project, resolved: Graph, names: Collection[str]) -> tuple[str, ...]:
@@ -17,14 +32,59 @@ def touch(project: Project, resolved: Graph, names: Collection[str]) -> tuple[st
 
     Snakemake then has the parameters, code and inputs of these jobs in `.snakemake/metadata`, and notices a change.
     """
-    current: dict[str, str] = {}  # name -> one of its outputs
+    current: list[Stage] = []
     for stage in resolved.topological():
-        if stage.name in names and all(before.name in current for before in resolved.upstream(stage)):
-            current[stage.name] = stage.outs[0].path
-    targets = [path for name, path in current.items() if not resolved.by_name[name].always_changed]
-    if targets:
-        _snakemake(project, ["--touch", "--forceall", "--cores", "1", "--quiet", "all", "--", *targets])
-    return tuple(current)
+        if stage.name in names and all(before in current for before in resolved.upstream(stage)):
+            current.append(stage)
+    jobs = [stage for stage in current if not stage.always_changed]
+    told = _read(project.root / TOLD)
+    new = [stage for stage in jobs if not stage.key or told.get(stage.name) != _state(project, resolved, stage)]
+    if jobs:
+        forced = ["--forcerun", *(stage.outs[0].path for stage in new)] if new else []
+        _snakemake(project, [*_QUIETLY, *forced, "--", *(stage.outs[0].path for stage in jobs)])
+        states = {stage.name: _state(project, resolved, stage) for stage in jobs}
+        write_atomically(project.root / TOLD, canonical_json({**told, **states}))
+    return tuple(stage.name for stage in current)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}  # none yet, or damaged: everything is told again
+    return told if isinstance(told, dict) else {}
+
+
+def _state(project: Project, resolved: Graph, stage: Stage) -> Any:
+    """What Snakemake's notes on a job rest on; parameters and code are left out, which it compares itself.
+
+    The time of the log tells whether Snakemake itself has run the job since. (The report, a stage without a key, has
+    another log; it is small and always told again.)
+    """
+    root = project.root
+    parts = resolved.parts(stage)
+    inputs = [path for path in resolved.inputs(stage) if path not in parts.values()] + list(parts)
+    log = project.work("logs", stage.group, f"{stage.key}.log")
+    return {
+        "inputs": {path: _content(root / path) for path in sorted(inputs)},
+        "outputs": {out.path: _place(root / out.path) for out in stage.outs},
+        "log": _place(log),
+    }
+
+
+def _content(path: Path) -> Any:
+    """What Snakemake goes by where an input is newer than the outputs: content if it is small, else the time."""
+    small = path.is_file() and path.stat().st_size <= SMALL
+    return sha256_file(path) if small else _place(path)
+
+
+def _place(path: Path) -> Any:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    inner = [_place(path / DIRECTORY_TIME)] if path.is_dir() else []
+    return [stat.st_ino, stat.st_size, stat.st_mtime_ns, *inner]
 
 
 def _snakemake(project: Project, arguments: list[str]) -> None:

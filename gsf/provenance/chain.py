@@ -15,6 +15,8 @@ from typing import Any
 from gsf.errors import GsfError, ProvenanceError
 from gsf.params.study import is_trained
 from gsf.project import Project
+from gsf.provenance.content import canonical_or_as_it_is
+from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Input, Receipt, parse_receipt
 
@@ -26,6 +28,7 @@ _WORK_RECEIPTS = (
     "data/*/extracted/*.receipt.json",
     "runs/*/train/*/receipt.json",
     "runs/*/evaluate/*/*/receipt.json",
+    "runs/*/ensemble/*/receipt.json",
 )
 
 
@@ -57,21 +60,29 @@ class Command:
 
 @dataclass
 class Chain:
-    """Receipts by digest, and what was found in their place: `damaged` has why, by path in the project."""
+    """Receipts by digest, and what was found in their place.
+
+    `damaged` has why a file is no receipt, by path in the project; `rewritten` the files that hold a receipt in another
+    than the canonical form, with the digest that it has in that.
+    """
 
     receipts: dict[str, Receipt] = field(default_factory=dict)
     paths: dict[str, list[str]] = field(default_factory=dict)  # where each digest was read, paths in the project
     damaged: dict[str, str] = field(default_factory=dict)
+    rewritten: dict[str, str] = field(default_factory=dict)
 
     def add(self, project: Project, path: Path) -> Receipt | None:
         """Read one receipt into the chain; None, and an entry in `damaged`, where it is not one."""
         name = project.relative(path)
         try:
-            receipt = parse_receipt(path.read_bytes(), where=name)
+            data = path.read_bytes()
+            receipt = parse_receipt(canonical_or_as_it_is(data), where=name)
             _check_shape(receipt, where=name)
         except (ProvenanceError, OSError) as error:
             self.damaged[name] = str(error)
             return None
+        if sha256_bytes(data) != receipt.digest:
+            self.rewritten[name] = receipt.digest
         self.receipts[receipt.digest] = receipt
         self.paths.setdefault(receipt.digest, []).append(name)
         return receipt
@@ -219,6 +230,8 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
                 return project.train_receipt(options["study"], options["run"])
             case "evaluate":
                 return project.evaluate_receipt(options["study"], options["run"], options["protocol"])
+            case "ensemble":
+                return evaluated(project, options["study"], options["run"], ENSEMBLE).receipt
             case "report":
                 return project.results(positional[0]) / REPORT_RECEIPT
     except (KeyError, IndexError, GsfError):
@@ -254,7 +267,9 @@ def stage_of_path(path: str) -> str:
         case ("runs", study, "train", run, _):
             return f"{'train' if is_trained(run) else 'convert'}@{study}-{run}"
         case ("runs", study, "evaluate", run, protocol, _):
-            return f"evaluate@{study}-{run}-{protocol}"
+            return stage_name(study, run, protocol)
+        case ("runs", study, "ensemble", run, _):
+            return stage_name(study, run, ENSEMBLE)
     return path
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gsf.errors import GsfError
+from gsf.machine import usable_cores
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.chain import Command, known_studies, plan_shard, work_receipt_path
+from gsf.provenance.content import EQUAL_REMEDY, same_content
+from gsf.provenance.differing import differs, holds
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -24,7 +26,10 @@ _RESTORE = "`dvc checkout` restores it from the cache, `dvc repro` makes it anew
 
 
 def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict[str, int]) -> Iterator[Finding]:
-    """Outputs and receipts in the work tree are what the chain says; shards hold what was extracted."""
+    """Outputs and receipts in the work tree have the bytes that the chain says.
+
+    A shard that has them is not read frame by frame: its bytes are those that were hashed when it was extracted.
+    """
     wanted = [
         (receipt, path, promised)
         for receipt in receipts
@@ -43,36 +48,56 @@ def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict
             yield Finding("absent", path, f"written by {receipt.stage}", _PULL)
             continue
         checked["artefacts"] = checked.get("artefacts", 0) + 1
-        if digest != promised:
-            whose = "the results rest on another one" if promised == receipt.digest else f"{receipt.stage} wrote"
-            yield Finding("broken", path, f"has sha256 {digest[:12]}; {whose}, {promised[:12]}", _RESTORE)
-        if path.endswith(".lmdb"):
-            yield from check_shard_file(project.root / path, path, receipt, intact=digest == promised)
+        if promised == receipt.digest and digest != promised:
+            what = f"has sha256 {digest[:12]}; the results rest on another one, {promised[:12]}"
+            yield differs(project.root / path, path, promised, link=path, what=what, remedy=_RESTORE)
+        elif promised != receipt.digest:
+            yield from check_file(project.root / path, path, receipt, found=digest)
 
 
-def check_shard_file(path: Path, name: str, receipt: Receipt, *, intact: bool) -> Iterator[Finding]:
-    """The content of one shard: each video's frames, and the digest over all of them.
-
-    A file whose bytes are not the promised ones is read in a process of its own: LMDB trusts its files, and may take
-    the process down with a damaged one.
-    """
-    from gsf.store.check import read_content, read_damaged
-
-    expected = _extracted(path, name, receipt)
-    if intact:
-        found = read_content(path, expected=expected)
+def check_file(file: Path, name: str, receipt: Receipt, *, found: str) -> Iterator[Finding]:
+    """A file whose sha256 is `found`, against the receipt that lists it; nothing where it is as promised."""
+    promised = receipt.outputs[name]
+    if found == promised:
+        return
+    what = f"has sha256 {found[:12]}; {receipt.stage} wrote {promised[:12]}"
+    if name.endswith(".lmdb"):
+        yield from _check_damaged_shard(file, name, receipt, what=what)
     else:
-        seconds = _DAMAGED_SECONDS + path.stat().st_size / _DAMAGED_SPEED
-        found = read_damaged(path, expected=expected, seconds=seconds)
+        yield differs(file, name, promised, link=name, what=what, remedy=_RESTORE)
+
+
+def check_intact_shard(path: Path, name: str, receipt: Receipt) -> Iterator[Finding]:
+    """The frames of a shard whose bytes are the promised ones are those that its receipt and its table speak of."""
+    from gsf.store.check import read_content
+
+    found = read_content(path, expected=_extracted(path, name, receipt))
     for problem in found.problems:
         yield Finding("broken", name, problem, _RESTORE)
-    promised, digest = receipt.facts.get("logical_digest"), found.logical_digest
-    if digest is not None and digest != promised:
-        what = f"its frames have the digest {digest[:12]}, the receipt of {receipt.stage} says {str(promised)[:12]}"
-        yield Finding("broken", name, what, _RESTORE)
-    elif digest is not None and not found.problems and not intact:
-        what = "every frame in it is what was extracted: what differs are bytes that hold none of them"
-        yield Finding("broken", name, what, _RESTORE)
+    promised = str(receipt.facts.get("logical_digest"))
+    if found.logical_digest is not None and found.logical_digest != promised:
+        what = f"its frames have the digest {found.logical_digest[:12]}, the receipt of {receipt.stage} says"
+        yield Finding("broken", name, f"{what} {promised[:12]}", _RESTORE)
+
+
+def _check_damaged_shard(path: Path, name: str, receipt: Receipt, *, what: str) -> Iterator[Finding]:
+    """What of a shard with other bytes is still as it was extracted.
+
+    It is read in a process of its own: LMDB trusts its files, and may take the process down with a damaged one.
+    """
+    from gsf.store.check import read_damaged
+
+    seconds = _DAMAGED_SECONDS + path.stat().st_size / _DAMAGED_SPEED
+    found = read_damaged(path, expected=_extracted(path, name, receipt), seconds=seconds)
+    if not found.problems and found.logical_digest == receipt.facts.get("logical_digest"):
+        how = "every frame in it is what was extracted, only bytes that hold none differ"
+        yield Finding("equal", name, f"{what}: {how}", EQUAL_REMEDY)
+        return
+    yield Finding("broken", name, what, _RESTORE)
+    for problem in found.problems:
+        yield Finding("broken", name, problem, _RESTORE)
+    if not found.problems:
+        yield Finding("broken", name, "its frames are not those that were extracted", _RESTORE)
 
 
 def _extracted(path: Path, name: str, receipt: Receipt) -> dict[str, tuple[int, int, int, int]] | None:
@@ -85,7 +110,7 @@ def _extracted(path: Path, name: str, receipt: Receipt) -> dict[str, tuple[int, 
             data = (root / table).read_bytes()
         except OSError:
             return None
-        if sha256_bytes(data) != promised:
+        if sha256_bytes(data) != promised and same_content(data, table, promised) is None:
             return None
         rows = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
         return {
@@ -140,7 +165,7 @@ def inventory_rows(project: Project, receipt: Receipt, *, study: str | None) -> 
         copies += [copy for place in places if (copy := evidence_path(project, place, path))]
         for copy in copies:
             try:
-                if copy.is_file() and sha256_file(copy) == promised:
+                if holds(copy, promised):
                     return read_videos(copy.read_bytes())
             except (OSError, ValueError, KeyError):
                 continue
@@ -169,7 +194,7 @@ def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | None]:
     """sha256 of each file, read now; None for one that is not here."""
     from tqdm import tqdm
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         return list(tqdm(pool.map(_hash, paths), desc=title, total=len(paths), disable=None, leave=False))
 
 

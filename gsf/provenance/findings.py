@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Kind = Literal["broken", "close", "stale_params", "stale_code", "absent", "uncommitted"]
+Kind = Literal["broken", "equal", "close", "stale_params", "stale_code", "absent", "uncommitted"]
+Status = Literal["holds", "equal", "broken"]
+
+EXIT_CODES: dict[Status, int] = {"holds": 0, "broken": 1, "equal": 3}  # 2 is that of a wrong command line
 
 _TITLES: dict[Kind, str] = {
     "broken": "BROKEN: bytes, receipts or numbers disagree",
+    "equal": "equal: other bytes than promised, the same content",
     "close": "close: other bytes, the same content within the stated tolerance",
     "stale_params": "stale parameters: changed since the results were made",
     "stale_code": "stale code: changed since the results were made",
@@ -44,8 +48,20 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is broken; stale, absent and uncommitted are reported apart."""
+        """Whether nothing is broken; everything else is reported apart."""
         return not self.of("broken")
+
+    @property
+    def status(self) -> Status:
+        """`broken`; `equal` where nothing worse was found than other bytes of the same content; else `holds`."""
+        if not self.ok:
+            return "broken"
+        return "equal" if self.of("equal") else "holds"
+
+    @property
+    def exit_code(self) -> int:
+        """What `gsf verify` ends with."""
+        return EXIT_CODES[self.status]
 
     def of(self, kind: Kind) -> list[Finding]:
         """The findings of one kind."""
@@ -53,7 +69,8 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON values."""
-        return {**asdict(self), "findings": [asdict(item) for item in self.findings], "ok": self.ok}
+        findings = [asdict(item) for item in self.findings]
+        return {**asdict(self), "findings": findings, "ok": self.ok, "status": self.status}
 
     def to_text(self) -> str:
         """The verdict for people."""
@@ -72,11 +89,16 @@ class Verdict:
             *(["stale parameters"] if self.of("stale_params") else []),
             *(["stale code"] if self.of("stale_code") else []),
         ]
+        but = f", but {' and '.join(stale)}" if stale else ""
         if not self.ok:
-            links = list(dict.fromkeys(finding.link for finding in self.of("broken")))
-            more = f" and {len(links) - 3} more" if len(links) > 3 else ""
-            return f"BROKEN: {', '.join(links[:3])}{more}"
-        return "OK: nothing is broken" + (f", but {' and '.join(stale)}" if stale else "")
+            return f"BROKEN: {self._links('broken')}"
+        if self.of("equal"):
+            return f"EQUAL: nothing is broken, but other bytes of the same content: {self._links('equal')}{but}"
+        return f"OK: nothing is broken{but}"
+
+    def _links(self, kind: Kind) -> str:
+        links = list(dict.fromkeys(finding.link for finding in self.of(kind)))
+        return ", ".join(links[:3]) + (f" and {len(links) - 3} more" if len(links) > 3 else "")
 
 
 def _finding_lines(found: Sequence[Finding]) -> list[str]:

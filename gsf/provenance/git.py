@@ -22,6 +22,12 @@ def changed_files(project: Project, folder: str) -> list[str] | None:
     return None if listing is None else sorted(entry[3:] for entry in listing.split("\0") if entry)
 
 
+def head_commit(project: Project) -> str | None:
+    """The last commit; None outside a repository, or in one without commits."""
+    found = _git(project, "rev-parse", "--verify", "--quiet", "HEAD")
+    return found.strip() if found else None
+
+
 def _git(project: Project, *words: str) -> str | None:
     command = ["git", "--no-optional-locks", "-C", str(project.root), *words]
     try:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from gsf.project import Project
 from gsf.provenance.chain import Chain, stage_of_path
+from gsf.provenance.content import EQUAL_REMEDY
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding
 from gsf.provenance.git import tracked_files
 from gsf.provenance.hashing import sha256_file
@@ -28,6 +30,21 @@ def check_names(chain: Chain) -> Iterator[Finding]:
                 link = _link_of_digest(users, Path(path).stem, otherwise=chain.receipts[digest].stage)
                 what = f"{path} has sha256 {digest[:12]}, must have the one that it is named by"
                 yield Finding("broken", link, what, _RERUN_REPORT)
+
+
+def sound(chain: Chain) -> Chain:
+    """The receipts that are kept under their own digest. What another one says, once it is named, proves nothing."""
+    paths = {digest: [path for path in places if Path(path).stem == digest] for digest, places in chain.paths.items()}
+    paths = {digest: places for digest, places in paths.items() if places}
+    return Chain(receipts={digest: chain.receipts[digest] for digest in paths}, paths=paths)
+
+
+def check_layout(chain: Chain) -> Iterator[Finding]:
+    """Receipts are in the canonical form; in another layout one says the same, but has other bytes."""
+    for path, digest in chain.rewritten.items():
+        what = f"{path} holds its receipt in another layout than the canonical one, in which it has its digest"
+        if Path(path).parent.name != "receipts" or Path(path).stem == digest:
+            yield Finding("equal", chain.receipts[digest].stage, what, EQUAL_REMEDY)
 
 
 def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
@@ -80,14 +97,18 @@ def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Findi
             yield Finding("broken", path, what, f"restore it: `git checkout -- {path}`")
         elif (found := sha256_file(file)) != promised:
             what = f"has sha256 {found[:12]}, {stage} read {promised[:12]}"
-            yield Finding("broken", path, what, f"`git checkout -- {path}`, or run `dvc repro` on what it is now")
+            remedy = f"`git checkout -- {path}`, or run `dvc repro` on what it is now"
+            yield differs(file, path, promised, link=path, what=what, remedy=remedy)
         elif tracked is not None and path not in tracked:
             yield Finding("uncommitted", path, f"{stage} rests on it, and git does not have it", f"`git add {path}`")
 
 
 def check_reachable(chain: Chain, used: Iterable[Receipt]) -> Iterator[Finding]:
     """No receipt lies among the results that no number rests on."""
+    used = list(used)
     known = {receipt.digest for receipt in used}
+    if any(item.receipt not in chain.receipts for receipt in used for item in receipt.inputs if item.receipt):
+        return  # what the missing ones rest on cannot be told; that they are missing is said
     for digest, receipt in chain.receipts.items():
         if digest not in known:
             path = chain.paths[digest][0]

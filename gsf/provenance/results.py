@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsf.errors import ProvenanceError
+from gsf.params.study import is_trained
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
+from gsf.provenance.differing import differs, holds
+from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name, videos_of
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import pairs_digest, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -65,14 +68,20 @@ def read_cells(project: Project, study: str) -> list[Cell]:
     return [Cell(study=study, **row) for row in rows]
 
 
-def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterator[Finding]:
-    """Each cell names the receipt of its own evaluation, and says what that evaluation's metrics say."""
+def check_cells(project: Project, chain: Chain, cells: Sequence[Cell], report: Receipt | None) -> Iterator[Finding]:
+    """Each cell names the receipt of its own evaluation, and says what that evaluation's metrics say.
+
+    A receipt that the report names too, and that is missing, is a broken link of the chain and no cell's fault.
+    """
+    reported = {item.receipt for item in report.inputs} if report else set()
     seen: set[str] = set()
     for cell in cells:
         if cell.name in seen:
             yield Finding("broken", cell.name, "is there twice, must be once", _RESTORE)
         seen.add(cell.name)
         receipt = chain.receipts.get(cell.receipt)
+        if receipt is None and cell.receipt in reported:
+            continue
         if receipt is None:
             what = f"its receipt {cell.receipt[:12]} is not in results/{cell.study}/receipts"
             yield Finding("broken", cell.name, what, _RESTORE)
@@ -81,9 +90,15 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterat
         if what:
             yield Finding("broken", cell.name, f"names the receipt {what}", _RESTORE)
             continue
+        evidence = _evidence(project, cell) / "metrics.json"
+        promised = receipt.outputs.get(
+            project.relative(evaluated(project, cell.study, cell.experiment, cell.protocol).metrics)
+        )
+        if promised and not holds(evidence, promised):
+            continue  # the evidence is at fault, which is said
         try:
-            metrics = json.loads((_evidence(project, cell) / "metrics.json").read_bytes())
-            value, n = metrics[cell.metric], metrics["pair_n" if cell.metric == "pair_accuracy" else "n"]
+            metrics = json.loads(evidence.read_bytes())
+            value, n = metrics[cell.metric], videos_of(metrics, cell.metric)
             low, high = metrics.get("intervals", {}).get(cell.metric, (None, None))
         except _DAMAGED:
             yield Finding("broken", cell.name, f"its metrics.json lacks {cell.metric} or cannot be read", _RESTORE)
@@ -99,15 +114,17 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell]) -> Iterat
 def _other_evaluation(cell: Cell, receipt: Receipt) -> str:
     """How a receipt is not that of the cell's evaluation; empty where it is."""
     command = Command.of(receipt)
-    expected = {"study": cell.study, "run": cell.experiment, "protocol": cell.protocol}
-    stage = f"evaluate@{cell.study}-{cell.experiment}-{cell.protocol}"
+    verb = "ensemble" if cell.protocol == ENSEMBLE else "evaluate"
+    expected = {"study": cell.study, "run": cell.experiment}
+    expected |= {"protocol": cell.protocol} if verb == "evaluate" else {}
+    stage = stage_name(cell.study, cell.experiment, cell.protocol)
     if receipt.stage != stage:
         return f"of {receipt.stage}, must be that of {stage}"
     for key, value in expected.items():
         if command.options.get(key) != value:
             return f"of a command with {key} {command.options.get(key)!r}, must be {value!r}"
-    if command.verb != "evaluate" or command.positional != (cell.benchmark,):
-        return f"of the command {receipt.content['command']!r}, must evaluate {cell.benchmark}"
+    if command.verb != verb or command.positional != (cell.benchmark,):
+        return f"of the command {receipt.content['command']!r}, must be `gsf {verb} {cell.benchmark}`"
     return ""
 
 
@@ -116,7 +133,7 @@ def _evidence(project: Project, cell: Cell) -> Path:
 
 
 def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) -> Iterator[Finding]:
-    """Copies of metrics, scores, inventory and manifest are the very files that their receipts list."""
+    """Copies of metrics, scores, curves, inventory and manifest are the very files that their receipts list."""
     folder = project.results(study) / "evidence"
     if not folder.is_dir():
         yield Finding("broken", project.relative(folder), "is missing", _RESTORE)
@@ -131,13 +148,13 @@ def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) ->
                 found = sha256_file(copy)
                 if found != promised:
                     what = f"{name} has sha256 {found[:12]}, the receipt says {promised[:12]} for {path}"
-                    yield Finding("broken", receipt.stage, what, _RESTORE)
+                    yield differs(copy, name, promised, link=receipt.stage, what=what, remedy=_RESTORE)
                 elif copy.name == "inventory.csv":
                     yield from _check_videos_digest(copy, name, receipt)
             elif copy.name == "metrics.json":
                 yield Finding("broken", receipt.stage, f"{name} is missing", _RESTORE)
             elif not (project.root / path).is_file():
-                yield Finding("absent", receipt.stage, f"{path} is too large for results/", "`dvc pull` or `dvc repro`")
+                yield Finding("absent", receipt.stage, f"{path} has no copy in results/", "`dvc pull` or `dvc repro`")
 
 
 def evidence_path(project: Project, study: str, path: str) -> Path | None:
@@ -146,7 +163,13 @@ def evidence_path(project: Project, study: str, path: str) -> Path | None:
     match Path(path).parts:
         case ("runs", _, "evaluate", run, protocol, "metrics.json" | "scores.safetensors" as name):
             return folder / run / protocol / name
+        case ("runs", _, "ensemble", run, "metrics.json" | "scores.safetensors" as name):
+            return folder / run / ENSEMBLE / name
+        case ("runs", _, "train", run, "curves.csv" | "summary.json" as name):
+            return folder / run / name
         case ("data", benchmark, "inventory.csv" | "manifest.csv" | "manifest.json" as name):
+            return folder / benchmark / name
+        case ("data", benchmark, "annotated", "summary.json" | "subsets.csv" as name):
             return folder / benchmark / name
     return None
 
@@ -184,6 +207,7 @@ def check_report(project: Project, study: str, report: Receipt) -> Iterator[Find
     if report.stage != "report" or Command.of(report).positional != (study,):
         what = f"is a receipt of {report.content['command']!r}, must be that of `gsf report {study}`"
         yield Finding("broken", own + REPORT_RECEIPT, what, _RESTORE)
+        return
     for path, promised in report.outputs.items():
         file = project.root / path
         if not path.startswith(own):
@@ -192,7 +216,7 @@ def check_report(project: Project, study: str, report: Receipt) -> Iterator[Find
             yield Finding("broken", _link(path), f"{path} is missing", _RESTORE)
         elif (found := sha256_file(file)) != promised:
             what = f"{path} has sha256 {found[:12]}, {REPORT_RECEIPT} says {promised[:12]}"
-            yield Finding("broken", _link(path), what, _RESTORE)
+            yield differs(file, path, promised, link=_link(path), what=what, remedy=_RESTORE)
     for part in ("receipts", "evidence"):
         for file in sorted((folder / part).rglob("*")):
             path = project.relative(file)
@@ -204,7 +228,15 @@ def _link(path: str) -> str:
     """The stage whose output a file of evidence is a copy of; else the file."""
     match Path(path).parts:
         case ("results", study, "evidence", run, protocol, name):
-            return stage_of_path(f"runs/{study}/evaluate/{run}/{protocol}/{name}")
+            kind = f"ensemble/{run}" if protocol == ENSEMBLE else f"evaluate/{run}/{protocol}"
+            original = f"runs/{study}/{kind}/{name}"
+        case ("results", study, "evidence", run, "curves.csv" | "summary.json" as name) if is_trained(run):
+            original = f"runs/{study}/train/{run}/{name}"
+        case ("results", _, "evidence", benchmark, "summary.json" | "subsets.csv" as name):
+            original = f"data/{benchmark}/annotated/{name}"
         case ("results", _, "evidence", benchmark, name):
-            return stage_of_path(f"data/{benchmark}/{name}")
-    return path
+            original = f"data/{benchmark}/{name}"
+        case _:
+            return path
+    stage = stage_of_path(original)
+    return path if stage == original else stage

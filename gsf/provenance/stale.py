@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gsf.errors import ParamsError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance import code
+from gsf.provenance.content import EQUAL_REMEDY, same_content_of
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import canonical_json, sha256_file
 from gsf.provenance.params_used import portable
@@ -48,10 +49,15 @@ def check_plan(project: Project, study: str, receipts: Iterable[Receipt]) -> Ite
             file = project.root / item.path
             if item.receipt is not None or not item.path.startswith("params/"):
                 continue
-            if file == project.plan_file and not is_active(project, study):
+            if file == project.plan_file and another_is_active(project, study):
                 continue
-            if not file.is_file() or sha256_file(file) != item.sha256:
-                what = f"{item.path} is no longer what it read ({item.sha256[:12]})"
+            if file.is_file() and sha256_file(file) == item.sha256:
+                continue
+            what = f"{item.path} is no longer what it read ({item.sha256[:12]})"
+            how = same_content_of(file, item.path, item.sha256)
+            if how:
+                yield Finding("equal", receipt.stage, f"{what} by its bytes: {how}", EQUAL_REMEDY)
+            else:
                 yield Finding("stale_params", receipt.stage, what, _RERUN)
 
 
@@ -61,21 +67,35 @@ def is_active(project: Project, study: str) -> bool:
     return values is not None and values.get("study") == study
 
 
+def another_is_active(project: Project, study: str) -> bool:
+    """Whether params/plan.yaml runs another study; not where it is gone or cannot be read."""
+    values = _current(project.plan_file)
+    return values is not None and values.get("study") != study
+
+
 def check_code(receipts: Iterable[Receipt]) -> Iterator[Finding]:
     """The modules that each stage ran are still the same; one finding a stage, which names all that changed."""
     current = cache(_module_digest)
     for receipt in receipts:
-        changed = [name for name, digest in receipt.content["code"].items() if current(name) != digest]
+        others = [(name, digest) for name, digest in receipt.content["code"].items() if current(name) != digest]
+        same = [name for name, digest in others if same_content_of(code.PACKAGE.parent / name, name, digest)]
+        changed = [name for name, _ in others if name not in same]
+        if same:
+            what = f"the same text with other line ends: {', '.join(sorted(same))}"
+            yield Finding("equal", receipt.stage, what, EQUAL_REMEDY)
         if changed:
             yield Finding("stale_code", receipt.stage, f"changed since: {', '.join(sorted(changed))}", _RERUN)
 
 
-def check_environment(project: Project, receipts: Iterable[Receipt]) -> Iterator[Finding]:
+def check_environment(project: Project, receipts: Sequence[Receipt]) -> Iterator[Finding]:
     """The lock of the environment is the one that the stages ran in."""
     lock = project.root / "requirements.lock"
     now = sha256_file(lock) if lock.is_file() else None
     others = [receipt.stage for receipt in receipts if receipt.content.get("environment") != now]
-    if others:
+    promised = {str(receipt.content.get("environment")) for receipt in receipts}
+    if others and len(promised) == 1 and (how := same_content_of(lock, lock.name, *promised)):
+        yield Finding("equal", "requirements.lock", f"is not what the stages ran in by its bytes: {how}", EQUAL_REMEDY)
+    elif others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         what = f"{'changed' if now else 'is missing'} since {', '.join(others[:3])}{more} ran"
         yield Finding("stale_code", "requirements.lock", what, _RERUN)

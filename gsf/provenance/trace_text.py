@@ -15,7 +15,7 @@ def render(trace: Trace) -> str:
     """The text of a trace."""
     stages = {step.receipt: step.stage for step in trace.steps}
     lines = list(_head(trace))
-    for group in _groups(trace.steps):
+    for group in alike(trace.steps):
         lines += ["|", *_step_lines(group, stages)]
     for roots in trace.roots:
         lines += ["|", *_video_lines(roots, all_videos=trace.all_videos)]
@@ -39,12 +39,12 @@ def _head(trace: Trace) -> Iterator[str]:
     yield f"  results/{cell.study}/results.json, receipt {_short(cell.receipt)}"
 
 
-def _groups(steps: Sequence[Step]) -> list[list[Step]]:
+def alike(steps: Sequence[Step]) -> list[list[Step]]:
     """Neighbouring steps that differ in their shard only, together."""
     groups: list[list[Step]] = []
     for step in steps:
-        alike = groups[-1][0] if groups else None
-        if alike and _kind(step) == _kind(alike) in ("plan", "extract") and _ran(step) == _ran(alike):
+        last = groups[-1][0] if groups else None
+        if last and _kind(step) == _kind(last) in ("plan", "extract") and _ran(step) == _ran(last):
             groups[-1].append(step)
         else:
             groups.append([step])

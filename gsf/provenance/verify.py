@@ -15,12 +15,13 @@ from gsf.project import Project
 from gsf.provenance import deep as deeply
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, known_studies, study_chain, whole_chain, work_chain
 from gsf.provenance.engine import check_committed, check_lock
-from gsf.provenance.findings import Finding, Verdict
+from gsf.provenance.findings import EXIT_CODES, Finding, Status, Verdict
 from gsf.provenance.hashing import sha256_file
-from gsf.provenance.links import check_links, check_names, check_reachable, check_roots
+from gsf.provenance.links import check_layout, check_links, check_names, check_reachable, check_roots, sound
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
-from gsf.provenance.stale import check_code, check_environment, check_params, check_plan, is_active
+from gsf.provenance.shown import check_shown
+from gsf.provenance.stale import another_is_active, check_code, check_environment, check_params, check_plan
 from gsf.provenance.weights import check_weights, weights_of
 
 WORK_TREE = "work tree"  # the name of a verdict on what no study has results of
@@ -30,8 +31,10 @@ NOT_RECOMPUTED = (
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
     NOT_RECOMPUTED,
-    "who made the results: receipts are not signed; one who rewrites a receipt, all that rest on it and the history of"
-    " git leaves a chain that agrees with itself",
+    "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files",
+    "what dvc.lock says besides the digests of receipts: `dvc status` compares it with the files",
+    "who made the results: no signature is looked at (`gsf verify-signature` does); one who rewrites a receipt,"
+    " all that rest on it and the history of git leaves a chain that agrees with itself",
 )
 
 
@@ -46,9 +49,21 @@ class Verdicts:
         """Whether nothing is broken in any of them."""
         return all(verdict.ok for verdict in self.verdicts)
 
+    @property
+    def status(self) -> Status:
+        """The worst of them."""
+        found = [verdict.status for verdict in self.verdicts]
+        return max(found, key=("holds", "equal", "broken").index, default="holds")
+
+    @property
+    def exit_code(self) -> int:
+        """What `gsf verify` ends with."""
+        return EXIT_CODES[self.status]
+
     def to_json(self) -> dict[str, Any]:
         """The verdicts as JSON values."""
-        return {"ok": self.ok, "verdicts": [verdict.to_json() for verdict in self.verdicts]}
+        verdicts = [verdict.to_json() for verdict in self.verdicts]
+        return {"ok": self.ok, "status": self.status, "verdicts": verdicts}
 
     def to_text(self) -> str:
         """The verdicts for people."""
@@ -80,24 +95,30 @@ def verify(project: Project, target: str | None = None, *, deep: bool = False) -
 
 def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict:
     """Verify the results of one study."""
-    chain = study_chain(project, study)
-    findings: list[Finding] = []
+    kept = study_chain(project, study)
+    findings: list[Finding] = [*check_names(kept), *check_layout(kept)]
+    chain = sound(kept)
     not_proven: list[str] = []
     cells = _cells(project, study, findings)
     report = _report(project, study, findings)
+    state = _check_state(project, study, [*chain.receipts.values(), *([report] if report else [])], not_proven)
+    if any(item.kind == "broken" and item.link == "report" for item in state):
+        report = None  # not the one that dvc.lock has: it is named, and what it says of others is no proof
     starts = [chain.receipts[cell.receipt] for cell in cells if cell.receipt in chain.receipts]
     used = chain.closure([*([report] if report else []), *starts])
     everything = [*chain.receipts.values(), *([report] if report else [])]
 
-    findings += check_names(chain)
-    findings += check_cells(project, chain, cells)
+    findings += check_cells(project, chain, cells, report)
     findings += check_links(chain, everything)
     findings += check_roots(project, everything)
     findings += check_reachable(chain, used)
     findings += check_evidence(project, study, list(chain.receipts.values()))
     if report is not None:
         findings += check_report(project, study, report)
-    findings += _check_state(project, study, everything, not_proven)
+    tables = {f"results/{study}/{name}" for name in ("README.md", "results.json")}
+    if not any(item.link in tables | {cell.name for cell in cells} for item in findings if item.kind == "broken"):
+        findings += check_shown(project, study, [vars(cell) for cell in cells])
+    findings += state
     findings += check_committed(project, study)
     checked = {"cells": len(cells), "receipts": len(everything)}
     if deep:
@@ -115,7 +136,12 @@ def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
         raise ProvenanceError("results/: no results and no receipts here, must be there to be verified: `dvc repro`")
     not_proven = ["any number: no study has results yet; `dvc repro` or `gsf report` writes them"]
     checked = {"receipts": len(receipts)}
-    findings = [*check_names(chain), *check_links(chain, receipts), *check_roots(project, receipts)]
+    findings = [
+        *check_names(chain),
+        *check_layout(chain),
+        *check_links(chain, receipts),
+        *check_roots(project, receipts),
+    ]
     findings += _check_state(project, "", receipts, not_proven)
     if deep:
         findings += deeply.check_artefacts(project, receipts, checked)
@@ -130,7 +156,9 @@ def verify_file(project: Project, name: str) -> Verdict:
     chain = whole_chain(project)
     known = [digest for digest, paths in chain.paths.items() if name in paths]
     if known or name in chain.damaged:
-        findings = [item for item in check_names(chain) if name in item.what or name == item.link]
+        findings = [
+            item for item in (*check_names(chain), *check_layout(chain)) if name in item.what or name == item.link
+        ]
         findings += check_links(chain, [chain.receipts[digest] for digest in known])
         return _verdict(name, True, {"receipts": 1}, findings, [], [])
     writers = chain.writers(name)
@@ -138,12 +166,9 @@ def verify_file(project: Project, name: str) -> Verdict:
         raise ProvenanceError(f"{name}: no receipt here lists this file, must be what a stage wrote")
     found = sha256_file(path)
     receipt = next((item for item in writers if item.outputs[name] == found), writers[0])
-    findings = []
-    if receipt.outputs[name] != found:
-        what = f"has sha256 {found[:12]}, {receipt.stage} wrote {receipt.outputs[name][:12]}"
-        findings.append(Finding("broken", name, what, "`dvc checkout` restores it, `dvc repro` makes it anew"))
-    if name.endswith(".lmdb"):
-        findings += deeply.check_shard_file(path, name, receipt, intact=receipt.outputs[name] == found)
+    findings = list(deeply.check_file(path, name, receipt, found=found))
+    if name.endswith(".lmdb") and not findings:
+        findings += deeply.check_intact_shard(path, name, receipt)
     beyond = f"the rest of the chain: only this file was read, against receipt {receipt.digest[:12]} of {receipt.stage}"
     return _verdict(name, True, {"files": 1}, findings, [beyond], [])
 
@@ -167,7 +192,7 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")
-    if study and not is_active(project, study):
+    if study and another_is_active(project, study):
         not_proven.append(f"that params/plan.yaml is the one of {study}: another study is active (`gsf study {study}`)")
     return findings
 
@@ -209,4 +234,5 @@ def _report(project: Project, study: str, findings: list[Finding]) -> Receipt | 
     receipt = chain.add(project, project.results(study) / REPORT_RECEIPT)
     for path, why in chain.damaged.items():
         findings.append(Finding("broken", path, why.removeprefix(f"{path}: "), "restore it from git"))
+    findings += check_layout(chain)
     return receipt

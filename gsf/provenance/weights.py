@@ -15,6 +15,7 @@ from gsf.errors import GsfError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance.chain import Command
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.receipt import Input, Receipt
@@ -52,6 +53,8 @@ def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
         return _published(project, receipt, command)
     if command.verb not in _PLACES:
         return []
+    if not any(item.receipt is None and item.path.startswith("weights/") for item in receipt.inputs):
+        return []
     option, kind, key = _PLACES[command.verb]
     name = command.options.get(option, "")
     file = _place(project, kind, name, key)
@@ -79,7 +82,8 @@ def check_weights(project: Project, receipts: Iterable[Receipt], checked: dict[s
         checked[weights.kind] = checked.get(weights.kind, 0) + 1
         if found != promised:
             what = f"{weights.file} has sha256 {found[:12]}, {weights.stage} read {promised[:12]}"
-            yield Finding("broken", name, what, _REMEDY[weights.kind])
+            file = weights.file or Path(name)
+            yield differs(file, name, promised, link=name, what=what, remedy=_REMEDY[weights.kind])
 
 
 _REMEDY = {

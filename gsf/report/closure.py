@@ -44,5 +44,6 @@ def receipt_paths(project: Project) -> Iterator[Path]:
         "data/*/extracted/*.receipt.json",
         "runs/*/train/*/receipt.json",
         "runs/*/evaluate/*/*/receipt.json",
+        "runs/*/ensemble/*/receipt.json",
     ):
         yield from sorted(project.root.glob(pattern))

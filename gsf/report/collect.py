@@ -11,12 +11,15 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from gsf.data.subsets import FILE as SUBSETS_FILE
 from gsf.errors import EvaluationError
 from gsf.evaluate.outcome import Outcome, outcome_of
 from gsf.evaluate.scores import read_scores
 from gsf.params.base import load
-from gsf.params.study import Plan, PlannedImport, PlannedRun, PlannedTraining
+from gsf.params.ensemble import Weighted
+from gsf.params.study import Plan, PlannedEnsemble, PlannedImport, PlannedRun, PlannedTraining
 from gsf.project import Project
+from gsf.provenance.evaluated import ENSEMBLE, evaluated
 from gsf.provenance.receipt import Input, Receipt, linked_inputs, read_receipt, root_input
 from gsf.report.paired import Judged
 from gsf.tables import read_table
@@ -28,10 +31,10 @@ _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One planned evaluation: its metrics, the confusion of its videos, and its receipt."""
+    """One planned evaluation or ensemble: its metrics, the confusion of its videos, and its receipt."""
 
     training: PlannedRun
-    protocol: str
+    protocol: str  # `ensemble` of an ensemble
     metrics: Mapping[str, Any]
     confusion: tuple[tuple[str, str], ...]  # actual, predicted; one a video
     outcome: Outcome
@@ -45,8 +48,18 @@ class Evaluation:
         """As a comparison takes it."""
         settings = self.receipt.content["params"].get(f"params/protocols/{self.protocol}.yaml", {})
         return Judged(
-            self.benchmark, self.training.run, self.protocol, settings, self.outcome, receipt=self.receipt.digest
+            self.benchmark,
+            self.training.run,
+            self.protocol,
+            settings,
+            self.outcome,
+            receipt=self.receipt.digest,
+            members=self.members(),
         )
+
+    def members(self) -> tuple[Weighted, ...]:
+        """The evaluations that an ensemble averages; none of any other evaluation."""
+        return self.training.weighted() if isinstance(self.training, PlannedEnsemble) else ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,10 @@ class Material:
     def parameters(self, run: str) -> int:
         """Size of a run's network."""
         sizes = {item.training.run: item.parameters for item in self.trainings}
-        return {**sizes, **{item.planned.run: item.parameters for item in self.imports}}[run]
+        sizes |= {item.planned.run: item.parameters for item in self.imports}
+        for ensemble in self.plan.ensembles.values():  # a network that takes part by two protocols counts once
+            sizes[ensemble.run] = sum(sizes[name] for name in {member.run for member in ensemble.weighted()})
+        return sizes[run]
 
 
 def collect(project: Project, study: str) -> Material:
@@ -114,6 +130,17 @@ def collect(project: Project, study: str) -> Material:
         inputs += _evaluation_inputs(project, study, item.run, item.protocol)
         pairs = manifests[runs[item.run].benchmark]["reversal_pairs"]
         evaluations.append(_evaluation(project, study, runs[item.run], item.protocol, pairs))
+    planned = {(item.run, item.protocol) for item in plan.evaluations.values()}
+    for ensemble in plan.ensembles.values():
+        lacking = [item.name for item in ensemble.weighted() if (item.run, item.protocol) not in planned]
+        if lacking:
+            raise EvaluationError(
+                f"params/plan.yaml: ensembles has {ensemble.run!r} of {lacking[0]}, must be of planned evaluations;"
+                f" run `gsf study {study}`"
+            )
+        inputs += _evaluation_inputs(project, study, ensemble.run, ENSEMBLE)
+        pairs = manifests[ensemble.benchmark]["reversal_pairs"]
+        evaluations.append(_evaluation(project, study, ensemble, ENSEMBLE, pairs))
     inputs += [item for run in runs.values() for item in _network_inputs(project, study, run)]
     return Material(
         plan,
@@ -128,23 +155,25 @@ def collect(project: Project, study: str) -> Material:
 def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
     """The files that a reader of the results may want to compute with, by their place below `evidence/`."""
     files = {}
-    for item in plan.evaluations.values():
-        folder = f"{item.run}/{item.protocol}"
-        for path in (
-            project.metrics(plan.study, item.run, item.protocol),
-            project.scores(plan.study, item.run, item.protocol),
-        ):
-            files[f"{folder}/{path.name}"] = path
+    runs = [(item.run, item.protocol) for item in plan.evaluations.values()]
+    for run, protocol in [*runs, *((item.run, ENSEMBLE) for item in plan.ensembles.values())]:
+        place = evaluated(project, plan.study, run, protocol)
+        for path in (place.metrics, place.scores):
+            files[f"{run}/{protocol}/{path.name}"] = path
+    for training in plan.experiments.values():
+        for path in (project.curves(plan.study, training.run), project.training_summary(plan.study, training.run)):
+            files[f"{training.run}/{path.name}"] = path
     for benchmark in sorted({item.benchmark for item in plan.runs().values()}):
-        for path in (project.inventory(benchmark), project.manifest(benchmark), project.manifest_info(benchmark)):
-            files[f"{benchmark}/{path.name}"] = path
+        written = [project.inventory(benchmark), project.manifest(benchmark), project.manifest_info(benchmark)]
+        if benchmark in plan.annotated:
+            written += [project.annotated_summary(benchmark), project.annotated(benchmark) / SUBSETS_FILE]
+        files |= {f"{benchmark}/{path.name}": path for path in written}
     return files
 
 
 def _evaluation_inputs(project: Project, study: str, run: str, protocol: str) -> list[Input]:
-    place = (study, run, protocol)
-    files = [project.metrics(*place), project.scores(*place), project.confusion(*place)]
-    return linked_inputs(project, project.evaluate_receipt(*place), files)
+    place = evaluated(project, study, run, protocol)
+    return linked_inputs(project, place.receipt, place.outputs)
 
 
 def _network_inputs(project: Project, study: str, run: PlannedRun) -> list[Input]:
@@ -165,19 +194,20 @@ def _benchmark_inputs(project: Project, benchmark: str) -> list[Input]:
 def _evaluation(
     project: Project, study: str, training: PlannedRun, protocol: str, pairs: Sequence[Sequence[str]]
 ) -> Evaluation:
-    path = project.metrics(study, training.run, protocol)
-    metrics = _json(path)
+    place = evaluated(project, study, training.run, protocol)
+    metrics = _json(place.metrics)
     missing = sorted({"n", "top1", "top5", "mean_class", "ece", "intervals"} - metrics.keys())
     if missing:
-        raise EvaluationError(f"{project.relative(path)}: lacks {', '.join(missing)}, must be complete; evaluate again")
-    rows = read_table(project.confusion(study, training.run, protocol), ("actual", "predicted"))
+        where = project.relative(place.metrics)
+        raise EvaluationError(f"{where}: lacks {', '.join(missing)}, must be complete; evaluate again")
+    rows = read_table(place.confusion, ("actual", "predicted"))
     return Evaluation(
         training=training,
         protocol=protocol,
         metrics=metrics,
         confusion=tuple((row["actual"], row["predicted"]) for row in rows),
-        outcome=outcome_of(read_scores(project.scores(study, training.run, protocol)), reversal_pairs=pairs),
-        receipt=read_receipt(project.evaluate_receipt(study, training.run, protocol)),
+        outcome=outcome_of(read_scores(place.scores), reversal_pairs=pairs),
+        receipt=read_receipt(place.receipt),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from gsf.evaluate.compare import LEVEL, Comparison, compare, holm
 from gsf.evaluate.outcome import Outcome
+from gsf.params.ensemble import Weighted
 
 COMPARED = ("pair_accuracy", "top1")  # metrics that say right or wrong of each video
 
@@ -26,6 +27,7 @@ class Judged:
     settings: Mapping[str, Any]  # of the protocol file, as the receipt has them
     outcome: Outcome
     receipt: str  # digest
+    members: tuple[Weighted, ...] = ()  # of an ensemble
 
     @property
     def time(self) -> str:
@@ -34,7 +36,7 @@ class Judged:
 
     @property
     def seed(self) -> str | None:
-        """The seed of a training; None for an imported network."""
+        """The seed of a training; None for an imported network and for an ensemble of several seeds."""
         found = re.search(r"-s(\d+)$", self.run)
         return found[1] if found else None
 
@@ -50,7 +52,8 @@ class Judged:
 def comparisons(items: Sequence[Judged]) -> list[dict[str, Any]]:
     """Every two experiments of a benchmark under one protocol, of equal seed: the second against the first.
 
-    The family of Holm's correction: all comparisons of one benchmark, protocol and metric.
+    And every ensemble against each of its members. The family of Holm's correction: all comparisons of one benchmark,
+    protocol (of the second) and metric.
     """
     forward = [item for item in items if item.time == "forward"]
     pairs = [
@@ -60,6 +63,8 @@ def comparisons(items: Sequence[Judged]) -> list[dict[str, Any]]:
         and first.experiment != second.experiment
         and (first.seed == second.seed or None in (first.seed, second.seed))
     ]
+    by_name = {(item.benchmark, item.run, item.protocol): item for item in items}
+    pairs += [(by_name[item.benchmark, member.run, member.protocol], item) for item in items for member in item.members]
     found = [record for pair in pairs for record in _records(*pair)]
     return _corrected(found)
 
@@ -79,7 +84,7 @@ def time_evidence(items: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def _records(first: Judged, second: Judged, *, per_class: bool = False) -> Iterator[dict[str, Any]]:
-    """One record a metric that both have."""
+    """One record a metric that both have; of an ensemble under `ensemble`, else under the protocol of the first."""
     where = f"{first.benchmark}/{first.run}/{first.protocol} and {second.run}/{second.protocol}"
     first.outcome.check_same_videos(second.outcome, where=where)
     for metric in COMPARED:
@@ -89,7 +94,7 @@ def _records(first: Judged, second: Judged, *, per_class: bool = False) -> Itera
         found: Comparison = compare(one, two, labels)
         record: dict[str, Any] = {
             "benchmark": first.benchmark,
-            "protocol": first.protocol,
+            "protocol": second.protocol if second.members else first.protocol,
             "metric": metric,
             "first": [first.run, first.protocol],
             "second": [second.run, second.protocol],

@@ -31,7 +31,9 @@ def comparison_section(records: Sequence[_Record]) -> Iterator[str]:
         yield _line(["first, second", "metric", "first", "second", "difference", "right alone", "p", "real"])
         yield _line(["---", "---", "---:", "---:", "---:", "---:", "---:", "---"])
         for record in group:
-            names = f"{record['first'][0]}, {record['second'][0]}"
+            names = ", ".join(
+                run if own == protocol else f"{run} ({own})" for run, own in (record["first"], record["second"])
+            )
             values = [f"{100 * record[key]:.1f}" for key in ("first_value", "second_value")]
             alone = f"{record['only_first']}, {record['only_second']}"
             verdict = "yes" if record["real"] else "no"

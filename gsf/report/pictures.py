@@ -62,12 +62,14 @@ def curves_png(material: Material) -> bytes:
 
 
 def confusion_png(material: Material) -> bytes:
-    """Share of each true class's videos by predicted class: one panel a run, by the plan's first protocol.
+    """Share of each true class's videos by predicted class: one panel a run, by its first protocol.
 
     Classes of a reversal pair stand side by side, framed: what a network without a sense of time confuses.
     """
-    protocol = material.evaluations[0].protocol
-    chosen = [item for item in material.evaluations if item.protocol == protocol]
+    first: dict[str, Evaluation] = {}
+    for item in material.evaluations:
+        first.setdefault(item.training.run, item)
+    chosen = list(first.values())
     columns = min(_COLUMNS, len(chosen))
     rows = math.ceil(len(chosen) / columns)
     with mpl.rc_context():

@@ -7,27 +7,33 @@ that its receipt lists.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gsf.errors import GsfError
-from gsf.evaluate.metrics import compute_metrics, confusion_rows
+from gsf.data.subsets import read_subsets
+from gsf.errors import EvaluationError, GsfError
+from gsf.evaluate.measuring import Measuring, confusion_bytes
 from gsf.evaluate.outcome import outcome_of
 from gsf.evaluate.scores import read_scores
+from gsf.params.ensemble import read_members
 from gsf.project import Project
-from gsf.provenance.chain import Command, known_studies, study_chain
+from gsf.provenance.chain import Command, known_studies
+from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
+from gsf.provenance.results import evidence_path
+from gsf.provenance.shown import accuracy_rows
 from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
+from gsf.report.apart import apart_cells
+from gsf.report.combined import check_combined
+from gsf.report.found import Place, evaluations_of, scores_file
 from gsf.report.paired import Judged, comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
-from gsf.report.records import METRICS, metric_cells, percent, readable_json
-from gsf.tables import table_bytes
+from gsf.report.records import metric_cells, readable_json
 
-CONFUSION_COLUMNS = ("actual", "predicted")
 _REMEDY = "restore results/ from git, or run the evaluation and `gsf report` again"
 _NOT_SHOWN = "pictures, and what README.md says beside accuracies: they are the report's bytes, not made again"
 
@@ -58,11 +64,7 @@ def _recomputed(project: Project, verdict: Verdict) -> Verdict:
 
 def check_recomputed(project: Project, study: str, checked: dict[str, int]) -> Iterator[Finding]:
     """Compute everything of a study again that follows from scores; a finding names what is not the same."""
-    evaluations = {
-        (command.options.get("run", ""), command.options.get("protocol", "")): receipt
-        for receipt in study_chain(project, study).receipts.values()
-        if (command := Command.of(receipt)).verb == "evaluate"
-    }
+    evaluations = evaluations_of(project, study)
     computed: list[dict[str, Any]] = []
     judged: list[Judged] = []
     whole = True
@@ -81,13 +83,15 @@ def check_recomputed(project: Project, study: str, checked: dict[str, int]) -> I
             continue
         checked["evaluations computed again"] = checked.get("evaluations computed again", 0) + 1
         yield from _compare(project, study, receipt, metrics=metrics, confusion=confusion)
+        if one.members:
+            yield from check_combined(project, study, receipt, file, evaluations, checked)
         judged.append(one)
         computed.append(metrics)
     if whole:
         yield from _compare_tables(project, study, computed, judged)
 
 
-def _order(project: Project, study: str, known: dict[tuple[str, str], Receipt]) -> list[tuple[str, str]]:
+def _order(project: Project, study: str, known: Mapping[Place, Receipt]) -> list[Place]:
     """Run and protocol of each evaluation, in the order of the results table; others after them."""
     try:
         rows = json.loads((project.results(study) / "results.json").read_bytes())
@@ -97,32 +101,32 @@ def _order(project: Project, study: str, known: dict[tuple[str, str], Receipt]) 
     return [place for place in dict.fromkeys([*order, *sorted(known)]) if place in known]
 
 
-def scores_file(project: Project, study: str, receipt: Receipt) -> Path | None:
-    """The very scores that a receipt lists, from results/ or the work tree; a copy in git counts even if changed."""
-    command = Command.of(receipt)
-    run, protocol = command.options["run"], command.options["protocol"]
-    copy = project.results(study) / "evidence" / run / protocol / "scores.safetensors"
-    if copy.is_file():
-        return copy
-    original = project.scores(study, run, protocol)
-    promised = receipt.outputs.get(project.relative(original))
-    return original if original.is_file() and sha256_file(original) == promised else None
-
-
 def _compute(
     project: Project, study: str, receipt: Receipt, file: Path, *, run: str, protocol: str
 ) -> tuple[dict[str, Any], bytes, Judged]:
     """Metrics, the bytes of the confusion, and what comparisons need, of one evaluation."""
-    benchmark = Command.of(receipt).positional[0]
+    command = Command.of(receipt)
+    benchmark = command.positional[0]
     manifest = json.loads((project.results(study) / "evidence" / benchmark / "manifest.json").read_bytes())
     scores = read_scores(file)
-    pairs = manifest["reversal_pairs"]
-    excluded = sum(row["split"] == "test" for row in manifest["excluded"])
-    metrics = compute_metrics(scores, reversal_pairs=pairs, excluded=excluded)
-    confusion = table_bytes(CONFUSION_COLUMNS, confusion_rows(scores))
+    metrics = _measuring(project, study, receipt, manifest).metrics(scores)
     settings = receipt.content["params"].get(f"params/protocols/{protocol}.yaml", {})
-    outcome = outcome_of(scores, reversal_pairs=pairs)
-    return metrics, confusion, Judged(benchmark, run, protocol, settings, outcome, receipt=receipt.digest)
+    outcome = outcome_of(scores, reversal_pairs=manifest["reversal_pairs"])
+    members = read_members(command.options["members"]) if command.verb == "ensemble" else ()
+    judged = Judged(benchmark, run, protocol, settings, outcome, receipt=receipt.digest, members=members)
+    return metrics, confusion_bytes(scores), judged
+
+
+def _measuring(project: Project, study: str, receipt: Receipt, manifest: Mapping[str, Any]) -> Measuring:
+    """What the metrics of an evaluation need, with the very table of subsets that it read."""
+    item = next((item for item in receipt.inputs if item.path.endswith("subsets.csv")), None)
+    if item is None:
+        return Measuring.of(manifest)
+    copies = [copy for copy in (evidence_path(project, study, item.path), project.root / item.path) if copy is not None]
+    for copy in copies:
+        if copy.is_file() and sha256_file(copy) == item.sha256:
+            return Measuring.of(manifest, read_subsets(copy), where=item.path)
+    raise EvaluationError(f"{item.path}: is not here as it was read, with sha256 {item.sha256[:12]}, must be")
 
 
 def _compare(
@@ -137,11 +141,19 @@ def _compare(
         if sha256_bytes(computed) != promised:
             what = f"{name} does not follow from the scores: computed again it has sha256 {sha256_bytes(computed)[:12]}"
             yield Finding("broken", receipt.stage, f"{what}, the receipt says {promised[:12]}", _REMEDY)
-        command = Command.of(receipt).options
-        copy = project.results(study) / "evidence" / command["run"] / command["protocol"] / name
-        for file in (copy, project.root / path):
-            if file.is_file() and file.read_bytes() != computed:
-                yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+        for file in (evidence_path(project, study, path), project.root / path):
+            if file is not None and file.is_file():
+                yield from _compare_file(project, file, computed)
+
+
+def _compare_file(project: Project, file: Path, computed: bytes) -> Iterator[Finding]:
+    """A file against the bytes that follow from the scores."""
+    name, promised = project.relative(file), sha256_bytes(computed)
+    if not file.is_file():
+        yield Finding("broken", name, "is missing; it follows from the scores", _REMEDY)
+    elif file.read_bytes() != computed:
+        what = "does not follow from the scores by its bytes"
+        yield differs(file, name, promised, link=name, what=what, remedy=_REMEDY)
 
 
 def _compare_tables(
@@ -163,24 +175,22 @@ def _compare_tables(
         return
     for name, records in (("results.json", cells), ("comparisons.json", paired), ("time.json", orders)):
         file = folder / name
-        if not file.is_file() or file.read_bytes() != readable_json(records):
-            yield Finding("broken", project.relative(file), "does not follow from the scores", _REMEDY)
+        yield from _compare_file(project, file, readable_json(records))
     page = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
     parts = ["\n".join(section) for section in (comparison_section(paired), time_section(orders))]
     missing = [part.split("\n")[0] for part in parts if part not in page]
-    missing += [row for row in _rows(computed, judged) if row not in page]
+    missing += [row for row in (*accuracy_rows(cells), *_apart_rows(computed, judged)) if row not in page]
     for part in missing:
         what = f"does not follow from the scores: computed again it must have {part!r}"
         yield Finding("broken", f"results/{study}/README.md", what, _REMEDY)
 
 
-def _rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
-    """The accuracies of each row of the page's tables, as they must stand there."""
+def _apart_rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
+    """The rows of the page's tables of parts and subsets, as they must stand there."""
     tables: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for metrics, one in zip(computed, judged, strict=True):
         table = tables.setdefault((one.benchmark, one.protocol), {})
         table.setdefault(one.experiment, []).append(metrics)
     for table in tables.values():
-        shown = [metric for metric in METRICS if any(metric in run for runs in table.values() for run in runs)]
         for runs in table.values():
-            yield f"| {' | '.join(percent(runs, metric) for metric in shown)} | {runs[0]['n']} |"
+            yield from apart_cells(runs)

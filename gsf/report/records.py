@@ -7,6 +7,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gsf.evaluate.breakdown import broken_down
+from gsf.provenance.evaluated import videos_of
+
 # Metrics that become cells, in the order of the table, and how people read them.
 METRICS = {
     "pair_accuracy": "within pairs",
@@ -21,9 +24,7 @@ Metrics = Mapping[str, Any]  # the content of a metrics.json
 def metric_cells(metrics: Metrics, *, benchmark: str, run: str, protocol: str, receipt: str) -> list[dict[str, Any]]:
     """The cells of one evaluation; `low` and `high` of 95 % where the metric has an interval."""
     cells = []
-    for metric in METRICS:
-        if metric not in metrics:
-            continue
+    for metric in (*(name for name in METRICS if name in metrics), *broken_down(metrics)):
         interval = metrics["intervals"].get(metric)
         cells.append(
             {
@@ -32,7 +33,7 @@ def metric_cells(metrics: Metrics, *, benchmark: str, run: str, protocol: str, r
                 "protocol": protocol,
                 "metric": metric,
                 "value": metrics[metric],
-                "n": metrics["pair_n" if metric == "pair_accuracy" else "n"],
+                "n": videos_of(metrics, metric),
                 "receipt": receipt,
                 **({"low": interval[0], "high": interval[1]} if interval else {}),
             }

@@ -20,6 +20,7 @@ from gsf.data.inputs import shard_paths, split_of
 from gsf.data.lists import read_manifest
 from gsf.data.videos import Videos
 from gsf.errors import EvaluationError, GsfError
+from gsf.evaluate.mirrored import of_the_video
 from gsf.evaluate.predict import predict
 from gsf.evaluate.scores import Scores, read_scores
 from gsf.params.base import load
@@ -31,7 +32,7 @@ from gsf.provenance.findings import Finding, Kind, Verdict
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.verify import Verdicts
-from gsf.report.recompute import scores_file
+from gsf.report.found import scores_file
 from gsf.store.decode import decode
 from gsf.store.plan import PlannedVideo, read_plan
 from gsf.store.reader import ShardReader
@@ -182,7 +183,7 @@ def _logits(
         size=info.model.input_size,
     )
     with deterministic(threads=int(options["threads"])):
-        return predict(
+        logits = predict(
             network,
             _Picked(clips, picked),
             num_videos=len(picked),
@@ -193,6 +194,7 @@ def _logits(
             workers=0,
             title=f"replay {options['run']} {options['protocol']}",
         )
+    return of_the_video(logits, protocol, manifest)
 
 
 def _compare_logits(

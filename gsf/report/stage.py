@@ -11,10 +11,11 @@ from gsf.provenance.hashing import write_atomically
 from gsf.provenance.receipt import Receipt, StageResult, seal
 from gsf.report.closure import closure
 from gsf.report.collect import Material, collect, evidence_files
+from gsf.report.pages import markers, page_tables
 from gsf.report.paired import comparisons, time_evidence
 from gsf.report.pictures import confusion_png, curves_png
 from gsf.report.records import readable_json
-from gsf.report.tables import cells, index_page, page_tables, results_tables, study_page
+from gsf.report.tables import cells, index_page, results_tables, study_page
 
 EVIDENCE_LIMIT = 1_000_000  # bytes; larger files stay out of git
 # What the stage writes, apart from its receipt: whatever else lies in these folders is stale and goes.
@@ -77,7 +78,7 @@ def replace_block(text: str, study: str, content: str) -> str:
     Raises:
         EvaluationError: one marker without the other, or in the wrong order.
     """
-    start, end = f"<!-- results:{study} -->", f"<!-- /results:{study} -->"
+    start, end = markers(study)
     if start not in text and end not in text:
         return text
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gsf.report.apart import apart_table
 from gsf.report.collect import Evaluation, Material
+from gsf.report.ensembles import ensembles_section
+from gsf.report.pages import index_title
 from gsf.report.paired import comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
 from gsf.report.records import METRICS, metric_cells, percent
@@ -37,6 +40,13 @@ def results_tables(material: Material) -> str:
     parts = []
     for (benchmark, protocol), items in _grouped(material.evaluations).items():
         parts.append(f"**{benchmark}, {protocol}** (accuracies in %)\n\n{_table(material, items)}")
+        rows: dict[str, list[Mapping[str, Any]]] = {}
+        for item in items:
+            rows.setdefault(item.training.experiment, []).append(item.metrics)
+        apart = apart_table(rows)
+        if apart:
+            title = f"**{benchmark}, {protocol}, by parts of the classes and subsets of the videos** (accuracies in %)"
+            parts.append("\n".join([title, "", *apart]))
     return "\n\n".join(parts)
 
 
@@ -60,6 +70,7 @@ def study_page(material: Material, *, left_out: Sequence[str], limit: int) -> st
             *comparison_section(comparisons(judged)),
             *time_section(time_evidence(judged)),
             *_imports(material),
+            *ensembles_section(material),
             "## Videos",
             "",
             *_videos(material.manifests),
@@ -85,19 +96,8 @@ def index_page(tables: Mapping[str, str]) -> str:
     """README.md of `results/`: each study with the tables of its own page."""
     lines = ["# Results", "", "One folder a study, written by `gsf report`; `gsf study NAME` makes a study active."]
     for study in sorted(tables):
-        lines += ["", f"## [{study}]({study}/README.md)", "", tables[study]]
+        lines += ["", index_title(study), "", tables[study]]
     return "\n".join(lines) + "\n"
-
-
-def page_tables(page: str) -> str:
-    """The tables of a study's page, as `study_page` wrote them; empty for another page."""
-    lines = page.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith("**")), None)
-    if start is None:
-        return ""
-    shown = (line.startswith(("**", "|")) or not line for line in lines[start:])
-    end = next((start + i for i, line in enumerate(shown) if not line), len(lines))
-    return "\n".join(lines[start:end]).rstrip()
 
 
 def _grouped(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], list[Evaluation]]:
@@ -125,7 +125,9 @@ def _table(material: Material, items: Sequence[Evaluation]) -> str:
 
 
 def _row_name(material: Material, item: Evaluation) -> str:
-    """The experiment; of an imported network also the file that it came in."""
+    """The experiment; of an ensemble that it is one, of an imported network the file that it came in."""
+    if item.members():
+        return f"{item.training.experiment}, *ensemble* of {len(item.members())}"
     found = material.imported(item.training.run)
     origin = f", *imported* from `{found.file}` (sha256 {found.sha256[:12]})" if found else ""
     return f"{item.training.experiment}{origin}"
@@ -140,6 +142,12 @@ def _notes(material: Material) -> Iterator[str]:
         yield "*Within pairs*: whether the true class scores higher than its reversal in time; chance is 50 %."
     yield "*Mean per class*: mean of the classes' recalls. At equal scores the class with the lower index ranks first."
     yield "*Calibration error*: how far confidence is from accuracy, 0 is best (15 bins; Guo et al. 2017)."
+    subsets = {name for item in material.evaluations for name in item.metrics.get("breakdown", {}).get("subsets", [])}
+    if any(item.metrics.get("breakdown", {}).get("parts") for item in material.evaluations):
+        yield "*Action* is the whole class, the others are its parts; the probability of a part is the sum over the"
+        yield "classes that have it."
+    if subsets:
+        yield f"Subsets of the videos: {', '.join(sorted(subsets))}; of how many a number speaks, its cell says."
     runs = Counter((item.benchmark, item.protocol, item.training.experiment) for item in material.evaluations)
     if min(runs.values()) == 1:
         yield "*[low, high]*: 95 %, how far another draw of as many videos could move the number (Wilson's interval; of"

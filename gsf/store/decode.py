@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gsf.errors import PipelineError, VideoError
-from gsf.params.benchmark import Benchmark
+from gsf.params.benchmark import Benchmark, Extract
 from gsf.provenance.code import code_digests
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.store.plan import PlannedVideo
@@ -49,22 +49,28 @@ def decode(params: Benchmark, video: PlannedVideo, path: Path) -> Iterator[bytes
             path, name=video.id, max_frames=how.max_frames, max_pixels=how.max_pixels, max_seconds=how.max_seconds
         )
     else:
-        yield from _decode_file(params, video, path)
+        yield from file_frames(params.extract, path, name=video.id)
 
 
-def _decode_file(params: Benchmark, video: PlannedVideo, path: Path) -> Iterator[bytes]:
-    how = params.extract
+def file_frames(how: Extract, path: Path, *, name: str) -> Iterator[bytes]:
+    """The JPEG frames of a video file, upright and scaled; VideoError where they cannot all be had.
+
+    Args:
+        how: with `short_side` and `jpeg_quality`.
+        path: the file.
+        name: what errors call it.
+    """
     limits = Limits(seconds=how.max_seconds, frames=how.max_frames, pixels=how.max_pixels)
     assert how.short_side is not None  # of videos; the schema sees to it
     assert how.jpeg_quality is not None
     stream = FrameStream(
-        path, name=video.id, short_side=how.short_side, quality=how.jpeg_quality, fps=how.fps, limits=limits
+        path, name=name, short_side=how.short_side, quality=how.jpeg_quality, fps=how.fps, limits=limits
     )
     yield from stream
-    promised, counts = header_frames(path, name=video.id), stream.counts
+    promised, counts = header_frames(path, name=name), stream.counts
     fewer = promised is not None and counts is not None and counts.packets < promised
     if fewer and not is_whole_avi(path):
         there = 0 if counts is None else counts.packets
-        raise VideoError(f"{video.id}: is cut short: its header says {promised} frames, {there} are there")
+        raise VideoError(f"{name}: is cut short: its header says {promised} frames, {there} are there")
     if is_cut_matroska(path):
-        raise VideoError(f"{video.id}: is cut short: its header says that more bytes follow than are there")
+        raise VideoError(f"{name}: is cut short: its header says that more bytes follow than are there")

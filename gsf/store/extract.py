@@ -22,6 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gsf.errors import ParamsError, ProvenanceError, ShardError, VideoError
+from gsf.machine import usable_cores
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
@@ -69,7 +70,7 @@ def run(project: Project, benchmark: str, shard: str, *, processes: int | None =
     target, table = project.shard(benchmark, shard), project.extracted(benchmark, shard)
     job.work.mkdir(parents=True, exist_ok=True)
     with _locked(job.work / "lock", what=f"extract {benchmark} {shard}"), _space_explained(job):
-        state = _bring_up_to_date(job, target, hash_cache(project), processes=processes or len(os.sched_getaffinity(0)))
+        state = _bring_up_to_date(job, target, hash_cache(project), processes=processes or usable_cores())
         write_table(table, COLUMNS, state["table"])
     usable = [row for row in state["table"] if not row[-1]]
     return seal(

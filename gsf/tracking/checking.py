@@ -18,8 +18,9 @@ from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.verify import WORK_TREE, Verdicts
 from gsf.tracking.artefacts import check_artefacts
 from gsf.tracking.connection import connect_to_existing, first_line, shown_uri, tracking_uri
+from gsf.tracking.ensembles import records_of, rows
 from gsf.tracking.journal import TRAINING_KEY
-from gsf.tracking.record import Record, collect, trainings
+from gsf.tracking.record import Record
 from gsf.tracking.run_writer import REPLACED, STATUS, dataset_input, same
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def projected(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdic
 def _projected(project: Project, verdict: Verdict) -> Verdict:
     studies = [verdict.study] if verdict.study in known_studies(project) else []
     if verdict.study == WORK_TREE:
-        studies = sorted({study for study, _ in trainings(project)})
+        studies = sorted({study for study, _ in rows(project)})
     if not studies:
         return replace(verdict, not_proven=(*verdict.not_proven, _ONE_FILE))
     checked: dict[str, int] = {}
@@ -82,11 +83,11 @@ def check_projection(project: Project, study: str, checked: dict[str, int]) -> l
 
 def _records(project: Project, study: str) -> tuple[list[Finding], list[Record]]:
     findings, records = [], []
-    for name, run in trainings(project):
+    for name, run in rows(project):
         if name != study:
             continue
         try:
-            records += collect(project, study=study, run=run)
+            records += records_of(project, study=study, run=run)
         except GsfError as error:  # what is wrong with the receipt itself is told by the rest of the check
             findings.append(Finding("absent", f"mlflow:{study}/{run}", f"not compared: {error}", ""))
     return findings, records

@@ -1,4 +1,4 @@
-"""MLflow as a projection of the chain: one run a training, brought up to date from its journal and receipts.
+"""MLflow as a projection of the chain: one run a training or ensemble, brought up to date from journals and receipts.
 
 Everything is compared with what MLflow holds and only what is missing is written, so this may be repeated at any time.
 """
@@ -15,7 +15,8 @@ from gsf.params.base import load
 from gsf.params.study import Plan
 from gsf.project import Project
 from gsf.tracking.connection import connect, experiment_id, first_line, locked, shown_uri, tracking_uri
-from gsf.tracking.record import Record, collect, trainings
+from gsf.tracking.ensembles import records_of, rows
+from gsf.tracking.record import Record
 from gsf.tracking.run_writer import RunWriter, find_runs, open_run
 from gsf.tracking.view import publish_view
 
@@ -59,9 +60,9 @@ def sync(project: Project) -> Summary:
     uri = shown_uri(tracking_uri(project))
     try:
         client = connect(project)
-        for study, run in trainings(project):
+        for study, run in rows(project):
             try:
-                records = collect(project, study=study, run=run)
+                records = records_of(project, study=study, run=run)
             except GsfError as error:
                 problems.append(f"{study}/{run}: {error}")
                 continue

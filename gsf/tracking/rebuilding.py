@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from gsf.errors import GsfError, TrackingError
 from gsf.project import Project
 from gsf.tracking.connection import LOCK_SECONDS, connect, database_file, first_line, locked, shown_uri, tracking_uri
+from gsf.tracking.ensembles import records_of, rows
 from gsf.tracking.journal import TRAINING_KEY
 from gsf.tracking.mlflow_projection import Summary, sync
-from gsf.tracking.record import collect, trainings
 from gsf.tracking.registry import register
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _rebuild_on_server(project: Project, *, force: bool) -> Rebuilt:
     client = connect(project)
-    studies = sorted({study for study, _ in trainings(project)})
+    studies = sorted({study for study, _ in rows(project)})
     experiments = [item for study in studies if (item := client.get_experiment_by_name(study)) is not None]
     _refuse(
         ", ".join(item.name for item in experiments),
@@ -162,9 +162,9 @@ def _rebuild_on_server(project: Project, *, force: bool) -> Rebuilt:
 def _others(client: MlflowClient, project: Project, experiments: Sequence[str]) -> list[str]:
     """The runs of which nothing here tells."""
     known = set()
-    for study, run in trainings(project):
+    for study, run in rows(project):
         with suppress(GsfError):  # whose receipt is damaged cannot be built anew: then it is as if of others
-            known |= {(record.name, record.training_key) for record in collect(project, study=study, run=run)}
+            known |= {(record.name, record.training_key) for record in records_of(project, study=study, run=run)}
     found, token = [], None
     while experiments:
         page = client.search_runs(list(experiments), max_results=1000, page_token=token)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gsf.errors import GsfError
+from gsf.evaluate.breakdown import broken_down
 from gsf.params.flat import flatten
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes
@@ -105,7 +106,7 @@ def collect(project: Project, *, study: str, run: str) -> list[Record]:
 
 
 @dataclass
-class _Draft:
+class Draft:
     """A record while its parts come in."""
 
     tags: dict[str, str]
@@ -120,7 +121,7 @@ class _Draft:
 def _record(
     project: Project, study: str, run: str, key: str, journal: Journal | None, *, receipt: Receipt | None, current: bool
 ) -> Record:
-    draft = _Draft(tags=dict(journal.tags) if journal else {})
+    draft = Draft(tags=dict(journal.tags) if journal else {})
     draft.tags |= {"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}", TRAINING_KEY: key}
     status: Status = journal.status if journal else "finished"
     started, ended = (journal.started, journal.ended) if journal else (None, None)
@@ -154,13 +155,13 @@ def _record(
     )
 
 
-def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, sealed: float) -> None:
+def _add_training(project: Project, draft: Draft, receipt: Receipt, *, path: Path, sealed: float) -> None:
     draft.params = _receipt_params(receipt) | draft.params
-    draft.tags |= _receipt_tags(receipt)
+    draft.tags |= receipt_tags(receipt)
     draft.tags["gsf.receipt.train"] = draft.tags["gsf.receipt"] = receipt.digest
     if not _is_imported(receipt):  # which was trained on other data than ours
-        draft.data += _data(project, receipt, context="train")
-    outputs = _add_files(project, draft, receipt, path=path, folder="train")
+        draft.data += data_of(project, receipt, context="train")
+    outputs = add_files(project, draft, receipt, path=path, folder="train")
     _add_cost(project, draft, receipt)
     for point in _table_points(outputs.get("curves.csv"), sealed):
         known = draft.points.get((point.metric, point.step))
@@ -168,7 +169,7 @@ def _add_training(project: Project, draft: _Draft, receipt: Receipt, *, path: Pa
             draft.points[point.metric, point.step] = point
 
 
-def _add_cost(project: Project, draft: _Draft, receipt: Receipt) -> None:
+def _add_cost(project: Project, draft: Draft, receipt: Receipt) -> None:
     manifest = _manifest_info(project, receipt)
     if manifest is None:  # which knows how many classes there are
         return
@@ -178,18 +179,18 @@ def _add_cost(project: Project, draft: _Draft, receipt: Receipt) -> None:
         draft.problems.append(f"{receipt.stage}: what its network costs is unknown: {error}")
 
 
-def _add_evaluation(project: Project, draft: _Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
+def _add_evaluation(project: Project, draft: Draft, receipt: Receipt, *, of: Receipt, path: Path) -> None:
     protocol = path.parent.name
     if of.digest not in {item.receipt for item in receipt.inputs}:
         draft.problems.append(f"{project.relative(path)}: is of another training; evaluate again")
         return
     draft.tags[f"gsf.receipt.{protocol}"] = draft.tags["gsf.receipt"] = receipt.digest
-    draft.data += [item for item in _data(project, receipt, context="test") if item not in draft.data]
-    outputs = _add_files(project, draft, receipt, path=path, folder=f"evaluate/{protocol}")
-    draft.measured |= _measured(protocol, outputs.get("metrics.json"))
+    draft.data += [item for item in data_of(project, receipt, context="test") if item not in draft.data]
+    outputs = add_files(project, draft, receipt, path=path, folder=f"evaluate/{protocol}")
+    draft.measured |= measured_by(protocol, outputs.get("metrics.json"))
 
 
-def _add_files(project: Project, draft: _Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
+def add_files(project: Project, draft: Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
     """Note the small outputs that are what the receipt says, and a problem for each other; outputs by file name."""
     found = {}
     for name, digest in receipt.outputs.items():
@@ -236,7 +237,8 @@ def _receipt_params(receipt: Receipt) -> Params:
     return params
 
 
-def _receipt_tags(receipt: Receipt) -> dict[str, str]:
+def receipt_tags(receipt: Receipt) -> dict[str, str]:
+    """Tags that tie a run to the chain."""
     manifests = [item.sha256 for item in receipt.inputs if item.path.endswith("/manifest.csv")]
     return {
         "gsf.code": sha256_bytes(canonical_json(receipt.content["code"])),
@@ -257,7 +259,8 @@ def _benchmark(receipt: Receipt) -> str:
     return shlex.split(str(receipt.content["command"]))[2]
 
 
-def _data(project: Project, receipt: Receipt, *, context: str) -> Iterator[Data]:
+def data_of(project: Project, receipt: Receipt, *, context: str) -> Iterator[Data]:
+    """The manifest among the inputs of a receipt."""
     benchmark = _benchmark(receipt)
     digests = {item.path: item.sha256 for item in receipt.inputs}
     path = project.relative(project.manifest(benchmark))
@@ -289,9 +292,11 @@ def _evaluations(project: Project, study: str, run: str) -> list[tuple[str, Rece
     return [(path.parent.name, read_receipt(path)) for path in paths]
 
 
-def _measured(protocol: str, path: Path | None) -> dict[str, float]:
+def measured_by(protocol: str, path: Path | None) -> dict[str, float]:
+    """The metrics of an evaluation by protocol and name, with their intervals; none without a file."""
     content = json.loads(path.read_bytes()) if path else {}
-    found = {f"{protocol}.{name}": float(content[name]) for name in EVALUATED if content.get(name) is not None}
+    shown = (*EVALUATED, *broken_down(content))
+    found = {f"{protocol}.{name}": float(content[name]) for name in shown if content.get(name) is not None}
     for name, (low, high) in content.get("intervals", {}).items():
         found |= {f"{protocol}.{name}.low": float(low), f"{protocol}.{name}.high": float(high)}
     return found

@@ -43,6 +43,7 @@ def build_model(model: Model, *, num_classes: int, pretrained: str | Path | None
         gate=model.gate,
         fuse=model.fuse,
         interleave=model.interleave,
+        causal=model.causal,
         where=model.where,
     )
 

@@ -1,17 +1,18 @@
-"""Starts the processes of a training on one machine, and ends them together."""
+"""Starts the processes of a training, on one machine or on the nodes of a Slurm job, and ends them together."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 from gsf.errors import PreemptedError
+from gsf.train.nodes import Share, all_here, nodes_of_job, share_of_node, srun
 
 PATIENCE = 60.0  # seconds for a process to save and end, before it is killed
 _FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
@@ -22,13 +23,29 @@ Process = subprocess.Popen[bytes]
 def launch(count: int, arguments: Sequence[str]) -> int:
     """Run `gsf` with these arguments as `count` processes, as torchrun does; the exit code of the first that fails.
 
-    Where one fails, the others are ended: they would wait for it. Its message stands on stderr. Signals go to all.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = [_start(rank, count, port=port, arguments=arguments) for rank in range(count)]
+    In a Slurm job of several nodes each of them gets as many. Where one process fails, the others are ended: they would
+    wait for it. Its message stands on stderr. Signals go to all.
 
+    Raises:
+        TrainError: the job's nodes cannot share so many evenly.
+    """
+    nodes = nodes_of_job()
+    if nodes > 1:
+        command, environment = srun(nodes, count, arguments)
+        print(f"{count} processes on the {nodes} nodes of this job", file=sys.stderr)
+        spread = subprocess.Popen(command, env=environment)
+        with _forwarding([spread]):
+            return _shell_code(spread.wait())
+    share = share_of_node(count) or all_here(count)
+    group = [_start(rank, share, arguments) for rank in share.ranks]
+    with _forwarding(group):
+        code = _wait(group, share)
+    # Slurm ends all launchers where one fails. The first process is still saving when the others have made room.
+    return 0 if code == PreemptedError.EXIT_CODE and share.first > 0 else code
+
+
+@contextmanager
+def _forwarding(group: Sequence[Process]) -> Iterator[None]:
     def forward(number: int, frame: FrameType | None) -> None:
         del frame
         for process in group:
@@ -36,19 +53,20 @@ def launch(count: int, arguments: Sequence[str]) -> int:
 
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        return _wait(group)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _start(rank: int, count: int, *, port: int, arguments: Sequence[str]) -> Process:
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+def _start(rank: int, share: Share, arguments: Sequence[str]) -> Process:
+    names: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count}
+    names |= {"MASTER_ADDR": share.address, "MASTER_PORT": share.port}
     environment = os.environ | {name: str(value) for name, value in names.items()}
     return subprocess.Popen([sys.executable, "-m", "gsf", *arguments], env=environment)
 
 
-def _wait(group: Sequence[Process]) -> int:
+def _wait(group: Sequence[Process], share: Share) -> int:
     """Until all are done, or one failed and the others were ended."""
     while True:
         codes = [process.poll() for process in group]
@@ -56,8 +74,17 @@ def _wait(group: Sequence[Process]) -> int:
         if failed or all(code is not None for code in codes):
             # After a signal to all each one ends by itself, the first one when it has saved.
             _end(group, ask=failed != PreemptedError.EXIT_CODE)
-            return failed if failed >= 0 else 128 - failed
+            if failed < 0:  # it left no message of its own
+                rank, name = share.ranks[codes.index(failed)], signal.Signals(-failed).name
+                said = f"process {rank} of {share.count} was ended by {name}"
+                print(said + " (where memory is short, the system does that)" * (failed == -9), file=sys.stderr)
+            return _shell_code(failed)
         time.sleep(0.1)
+
+
+def _shell_code(code: int) -> int:
+    """As a shell gives it: what a signal ended has 128 and its number."""
+    return code if code >= 0 else 128 - code
 
 
 def _end(group: Sequence[Process], *, ask: bool) -> None:

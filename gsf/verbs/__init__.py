@@ -1,1 +1,1 @@
-"""The verbs of the command line, one module an area: each adds its own to the parser."""
+"""The verbs of the command line by area: each module adds its own to the parser and holds what they call."""

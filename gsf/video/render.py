@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gsf.errors import ParamsError
+from gsf.machine import usable_cores
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark, Render
 from gsf.project import Project
@@ -46,7 +46,7 @@ def run(project: Project, benchmark: str) -> Receipt:
     clips = list(_clips(params.render))
     rows = []
     with (
-        ProcessPoolExecutor(len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn")) as pool,
+        ProcessPoolExecutor(usable_cores(), multiprocessing.get_context("spawn")) as pool,
         tqdm(total=len(clips), desc=benchmark, unit="video", mininterval=1) as bar,
     ):
         for row in pool.map(_Renderer(params.render, folder), clips, chunksize=8):

@@ -101,17 +101,13 @@ def fill(root: Path, *names: str) -> Path:
     return root
 
 
-def test_init_called_again_adds_to_a_large_benchmark_in_batches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_init_called_again_adds_in_batches(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     videos = fill(tmp_path / "videos", *(f"{label}/{n}.mp4" for label in ("wave", "clap") for n in range(10)))
     init_benchmark(project, "mine", videos)
     file = project.params_file("benchmarks", "mine")
-    fill(videos, "wave/small.mp4")
     init_benchmark(project, "mine", videos)
-    assert load(Benchmark, file).additions is None  # small: into the hashed shards
-    monkeypatch.setattr(additions, "LARGE", 20)
+    assert load(Benchmark, file).additions is None  # nothing new
     edited = file.read_text().replace("max_seconds: 300", "max_seconds: 299")
     file.write_text(edited)
     fill(videos, "wave/one.mp4", "clap/two.mp4")
@@ -122,8 +118,48 @@ def test_init_called_again_adds_to_a_large_benchmark_in_batches(
     assert params.extract.max_seconds == 299
     table = project.root / params.additions
     assert read_additions(table) == {"wave/one.mp4": 1, "clap/two.mp4": 1}
-    (videos / "wave/one.mp4").unlink()
     fill(videos, "wave/three.mp4")
+    init_benchmark(project, "mine", videos)
+    (videos / "wave/one.mp4").unlink()
     init_benchmark(project, "mine", videos)
     assert read_additions(table) == {"clap/two.mp4": 1, "wave/three.mp4": 2}
     assert load(Benchmark, file).additions == params.additions
+    fill(videos, "wave/four.mp4")
+    summary = init_benchmark(project, "mine", videos)  # as many as a batch has: they share its shard
+    assert "1 new videos join the 1 of batch 1" in str(summary)
+    assert read_additions(table) == {"clap/two.mp4": 1, "wave/four.mp4": 1, "wave/three.mp4": 2}
+
+
+def benchmark(project: Project, *, shards: int) -> Benchmark:
+    params = load(Benchmark, project.params_file("benchmarks", "toy"))
+    return params.model_copy(update={"shards": shards})
+
+
+@pytest.mark.parametrize("sizes", [[5] * 80, [1] * 90, [2, 60, 1, 1, 1, 20] * 15])
+def test_batches_keep_within_64_shards_and_a_joined_one_is_no_larger_than_what_joins(
+    project: Project, sizes: list[int]
+) -> None:
+    """Until the last shard is taken; then the smallest grows, which is at most an equal share of all."""
+    params, table = benchmark(project, shards=32), project.root / "params/benchmarks/toy.additions.csv"
+    write_batches(project)
+    known: set[str] = {f"old{number}" for number in range(50)}
+    full = False
+    for call, size in enumerate(sizes):
+        before = read_additions(table)
+        now = known | {f"{call}-{number}" for number in range(size)}
+        found = additions.renew(project, params, known, now)
+        assert found is not None
+        assert {name: batch for name, batch in found.batches.items() if name in before} == before  # none is moved
+        joined = {found.batches[name] for name in now - known}
+        assert len(joined) == 1
+        there = sum(batch in joined for batch in before.values())
+        assert there <= (max(size, len(before) / 32) if full else size)
+        full = full or max(found.batches.values()) == 32
+        assert max(found.batches.values()) <= 32
+        found.write(project.params_file("benchmarks", "toy"), project)
+        known = now
+
+
+def test_without_a_free_shard_new_videos_go_to_the_hashed_ones(project: Project) -> None:
+    params = benchmark(project, shards=64).model_copy(update={"additions": None})
+    assert additions.renew(project, params, {"a"}, {"a", "b"}) is None

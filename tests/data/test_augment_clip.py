@@ -143,8 +143,6 @@ def test_operations_need_no_data_to_know_the_shape_of_their_result() -> None:
     frames = torch.empty(8, 3, 72, 96, dtype=torch.uint8, device="meta")
     for seed in range(60):
         transform = draw(seed, FULL)
-        if "equalize" in [operation.name for operation in transform.operations]:
-            continue  # PyTorch has no histogram without data
         out = transform(frames)
         assert (out.shape, out.dtype, out.device.type) == ((8, 3, 64, 64), torch.uint8, "meta")
 
@@ -175,6 +173,29 @@ def test_three_crops_run_along_the_longer_side(height: int, width: int) -> None:
     else:
         assert first[..., 0, 0] == frames[..., 0, round((width - 64) / 2)]
         assert last[..., -1, 0] == frames[..., height - 1, round((width - 64) / 2)]
+
+
+def test_five_crops_are_the_corners_and_the_centre_and_ten_their_mirror_images_too() -> None:
+    frames = torch.arange(72 * 96).view(1, 1, 72, 96)
+    five = crops(frames, size=64, count=5)
+    assert [int(crop[0, 0, 0, 0]) for crop in five] == [0, 32, 8 * 96, 8 * 96 + 32, 4 * 96 + 16]
+    ten = crops(frames, size=64, count=10)
+    assert all(torch.equal(crop, plain) for crop, plain in zip(ten[:5], five, strict=True))
+    assert all(torch.equal(crop, plain.flip(-1)) for crop, plain in zip(ten[5:], five, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_mirrored_crops_follow_the_plain_ones(count: int) -> None:
+    plain = crops(clip_of(2), size=64, count=count)
+    both = crops(clip_of(2), size=64, count=count, mirrored=True)
+    assert all(torch.equal(one, other) for one, other in zip(both[:count], plain, strict=True))
+    assert all(torch.equal(one, other.flip(-1)) for one, other in zip(both[count:], plain, strict=True))
+
+
+@pytest.mark.parametrize(("count", "mirrored"), [(2, False), (4, True), (10, True)])
+def test_other_numbers_of_crops_are_refused(count: int, mirrored: bool) -> None:
+    with pytest.raises(ValueError, match=f"{count} crops.* must be 1, 3, 5"):
+        crops(clip_of(1), size=64, count=count, mirrored=mirrored)
 
 
 def test_short_side_is_scaled_and_the_aspect_ratio_kept() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from gsf.cli import main
-from gsf.deploy.export import _receipt_beside
 from gsf.deploy.named import named_model
+from gsf.deploy.trained import find_trained
 from gsf.errors import ParamsError
 from gsf.params.model import Model
 from gsf.project import Project
@@ -73,9 +73,9 @@ def test_exported_run_names_its_origin_and_computes_the_same(
 def test_checkpoint_file_is_bound_to_the_receipt_beside_it(project: Project) -> None:
     path = project.checkpoint("s", "gsf-s0")
     receipt = project.train_receipt("s", "gsf-s0")
-    assert _receipt_beside(path) == sha256_bytes(receipt.read_bytes())
+    assert find_trained(str(path)).digest == sha256_bytes(receipt.read_bytes())
     receipt.unlink()
-    assert _receipt_beside(path) is None
+    assert find_trained(str(path)).digest is None
 
 
 def test_checkpoint_that_its_receipt_does_not_promise_is_not_exported(

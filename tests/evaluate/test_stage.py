@@ -2,16 +2,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from gsf.data.clips import EvaluationClips
+from gsf.data.inputs import shard_paths, split_of
 from gsf.data.lists import read_manifest
+from gsf.data.preprocess import normalize
+from gsf.data.videos import Videos
 from gsf.errors import EvaluationError, ProvenanceError
 from gsf.evaluate import predict as predict_module
 from gsf.evaluate.metrics import compute_metrics
+from gsf.evaluate.mirrored import check_mirrored
 from gsf.evaluate.predict import Partial, predict
 from gsf.evaluate.scores import read_scores
 from gsf.evaluate.stage import run
@@ -21,7 +28,7 @@ from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.receipt import Receipt, StageResult, read_receipt, seal
 from gsf.tables import read_table
-from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
+from gsf.train.checkpoint import CheckpointInfo, build_model, read_checkpoint, write_checkpoint
 from gsf.train.device import deterministic
 
 MakeProject = Callable[[], Project]
@@ -83,6 +90,45 @@ def test_scores_hold_every_test_video_once_in_manifest_order(project: Project) -
     assert [row["actual"] for row in rows] == [scores.classes[label] for label in scores.labels]
 
 
+def test_mirrored_views_answer_for_the_video_as_it_is(project: Project) -> None:
+    (project.root / "params/protocols/2x2x10.yaml").write_text("name: 2x2x10\nframes: 2\nclips: 2\ncrops: 10\n")
+    flips = "name: 2x2x5-flips\nframes: 2\nclips: 2\ncrops: 5\nflips: true\n"
+    (project.root / "params/protocols/2x2x5-flips.yaml").write_text(flips)
+    for protocol in ("2x2x10", "2x2x5-flips"):
+        evaluate(project, protocol=protocol)
+    ten, flipped = (read_scores(project.scores("s", "gsf-s0", name)) for name in ("2x2x10", "2x2x5-flips"))
+    assert (ten.clips, ten.crops, ten.logits.shape[1]) == (2, 10, 20)
+    assert np.array_equal(ten.logits, flipped.logits)
+
+    manifest = read_manifest(project, "arrow")
+    network, info = read_checkpoint(project.checkpoint("s", "gsf-s0"))
+    rules = load(Protocol, project.params_file("protocols", "2x2x10"))
+    videos = Videos(split_of(manifest, "test"), shard_paths(project, "arrow", manifest))
+    size = {"short_side": info.model.short_side, "size": info.model.input_size}
+    views, _, _ = EvaluationClips(videos, protocol=rules, **size)[0]
+    with torch.inference_mode():
+        raw = network.eval()(normalize(views, network.preprocessing)).numpy()
+    left, right = ten.classes.index("left"), ten.classes.index("right")
+    assert np.allclose(ten.logits[0, 5, left], raw[5, right], atol=1e-4)  # the first mirrored view of the first clip
+    assert np.allclose(ten.logits[0, 12, left], raw[12, left], atol=1e-4)  # a plain one of the second clip
+    assert not np.allclose(raw[5, left], raw[5, right], atol=1e-4)
+
+
+@pytest.mark.parametrize(("more", "mirrored"), [({"flips": True}, True), ({"crops": 10}, True), ({}, False)])
+def test_mirrored_views_are_refused_where_a_flip_is_forbidden(
+    project: Project, more: dict[str, object], mirrored: bool
+) -> None:
+    forbidding = replace(read_manifest(project, "arrow"), flip="forbid")
+    protocol = Protocol.model_validate({"name": "p", "frames": 2, "clips": 1, "crops": 1, **more})
+    with (
+        pytest.raises(EvaluationError, match="has mirrored views, must have none on arrow")
+        if mirrored
+        else nullcontext()
+    ):
+        check_mirrored(protocol, forbidding, benchmark="arrow")
+    check_mirrored(protocol, read_manifest(project, "arrow"), benchmark="arrow")
+
+
 def test_the_receipt_links_to_manifest_shards_and_checkpoint(project: Project) -> None:
     receipt = evaluate(project)
     by_path = {item.path: item.receipt for item in receipt.inputs}
@@ -107,7 +153,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes(
 ) -> None:
     straight = evaluate(project)
     seen: list[int] = []
-    forward = predict_module._forward
+    forward = predict_module.forward_views
 
     def counted(*args: object, **options: object) -> object:
         seen.append(1)
@@ -115,7 +161,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes(
             raise KeyboardInterrupt
         return forward(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(predict_module, "_forward", counted)
+    monkeypatch.setattr(predict_module, "forward_views", counted)
     monkeypatch.setattr(predict_module, "SAVE_EVERY", 1)
     with pytest.raises(KeyboardInterrupt):
         evaluate(project)

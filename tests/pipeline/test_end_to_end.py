@@ -19,7 +19,13 @@ pytestmark = pytest.mark.pipeline
 
 NOTHING = "Nothing to be done"
 CLEAN = "Data and pipelines are up to date"
-OF_GSF = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", "train@tiny-gsf-s0"]
+OF_GSF = [
+    "ensemble@tiny-both-s0",
+    "evaluate@tiny-gsf-s0-2x1x1",
+    "evaluate@tiny-gsf-s0-2x2x1",
+    "report",
+    "train@tiny-gsf-s0",
+]
 
 
 def ran_by_dvc(text: str) -> list[str]:
@@ -41,11 +47,13 @@ def agree(clone: Clone) -> None:
 
 
 def _clone_with_import(root: Path) -> Clone:
-    """A clone whose study has an imported network too; its file lies elsewhere in each clone."""
+    """A clone whose study has an imported network too, whose file lies elsewhere in each clone, and an ensemble."""
     clone = Clone(root)
     checkpoint = write_released(root.parent / f"weights-{root.name}" / "gsf.pth.tar")
     sizes = {"num_segments": 2, "input_size": 32, "short_side": 32}
     import_checkpoint(clone.project, checkpoint, benchmark="mini", name="gsf-elsewhere", study="tiny", **sizes)
+    with (root / "params/studies/tiny.yaml").open("a") as file:
+        file.write("ensembles:\n  both: {members: {tsn: {protocol: 2x1x1}, gsf: {protocol: 2x2x1, weight: 2}}}\n")
     study.activate(clone.project, "tiny")
     return clone.start()
 
@@ -65,7 +73,7 @@ def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Clone]:
 def test_both_runners_write_byte_identical_receipts(clones: tuple[Clone, Clone]) -> None:
     receipts = [clone.receipts() for clone in clones]
     assert receipts[0] == receipts[1]
-    assert len([name for name in receipts[0] if not name.startswith("results/tiny/receipts")]) == 17
+    assert len([name for name in receipts[0] if not name.startswith("results/tiny/receipts")]) == 18
     assert "runs/tiny/train/gsf-elsewhere/receipt.json" in receipts[0]
 
 
@@ -77,6 +85,7 @@ def test_both_runners_write_the_same_results(clones: tuple[Clone, Clone]) -> Non
     assert pages[0] == pages[1]
     assert "| gsf-elsewhere, *imported* from `gsf.pth.tar` (sha256 " in pages[0]
     assert "| gsf |" in pages[0]
+    assert "| both, *ensemble* of 2 |" in pages[0]
 
 
 def test_afterwards_both_runners_have_nothing_to_do(clones: tuple[Clone, Clone]) -> None:

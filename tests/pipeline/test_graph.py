@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gsf.errors import ParamsError, PipelineError
-from gsf.params.study import NO_ADDITIONS
+from gsf.params.study import NO_ADDITIONS, NO_SUBSETS
 from gsf.pipeline import dvc_repo, graph, study
+from gsf.pipeline.graph import Graph
+from gsf.pipeline.rules import Rules
 from gsf.project import Project
 from tests.pipeline.tiny import BENCHMARK, IMPORTED, PUBLISHED, ROOT, ToyClone
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
-    """A clone whose study has a rendered benchmark, one with videos of its own, one published, an imported network."""
+    """A clone with a rendered benchmark, one of own videos, one published, an imported network and an ensemble."""
     clone = ToyClone(tmp_path_factory.mktemp("graph") / "clone")
     (clone.root / "videos").mkdir()
     (clone.root / "videos" / "a.mp4").write_bytes(b"a")
@@ -30,15 +33,19 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
     with (clone.root / "params/studies/tiny.yaml").open("a") as file:
         file.write("  gsf-elsewhere: {benchmark: mini, imported: gsf-elsewhere}\n")
         file.write("  tsn-pub: {benchmark: pub, model: tsn-tiny, recipe: tiny}\n")
+        file.write("ensembles:\n  both: {members: {tsn: {protocol: 2x1x1}, gsf-elsewhere: {protocol: 2x2x1}}}\n")
     study.activate(clone.project, "tiny")
     return clone.start()
 
 
 def jobs(text: str) -> list[dict[str, list[str]]]:
-    """Inputs and outputs of every job that `snakemake -n` prints."""
+    """Inputs and outputs of every job that `snakemake -n` prints.
+
+    An input that depends on a checkpoint yet to run is `<TBD>`, to be determined.
+    """
     found: list[dict[str, list[str]]] = []
     for line in text.splitlines():
-        if line.startswith(("rule ", "localrule ")):
+        if line.startswith(("rule ", "localrule ", "checkpoint ")):
             found.append({"rule": [line.split()[1].rstrip(":")], "input": [], "output": []})
         for field in ("input", "output"):
             if line.startswith(f"    {field}: "):
@@ -54,8 +61,14 @@ def test_both_runners_have_the_same_stages_and_edges(clone: ToyClone) -> None:
     assert scans == {"scan@own", "scan@pub"}
     assert {("scan@own", "inventory@own"), ("scan@pub", "annotate@pub"), ("annotate@pub", "inventory@pub")} <= edges
 
-    planned = [job for job in jobs(clone.snakemake("-n", "--forceall")) if job["rule"] != ["all"]]
     writer = graph.load(clone.project).writer
+    first = jobs(clone.snakemake("-n", "--forceall"))
+    waiting = {writer[path].name for job in first if "<TBD>" in job["input"] for path in job["output"]}
+    assert waiting == {name for name in names if name.startswith("extract@")}
+    plans = [f"data/{benchmark}/plan" for benchmark in ("mini", "own", "pub")]
+    clone.snakemake(*plans)  # after its checkpoint a job tells what it waits for
+    second = jobs(clone.snakemake("-n"))
+    planned = [job for job in first + second if job["rule"] != ["all"]]
     stages = {tuple(job["output"]): {writer[path].name for path in job["output"]} for job in planned}
     assert all(len(found) == 1 for found in stages.values())
     snakemake_names = {name for found in stages.values() for name in found}
@@ -67,7 +80,7 @@ def test_both_runners_have_the_same_stages_and_edges(clone: ToyClone) -> None:
         if path in writer and writer[path].name not in scans
     }
     assert snakemake_names == names - scans
-    assert {"convert@tiny-gsf-elsewhere", "train@tiny-gsf-s0"} <= snakemake_names
+    assert {"convert@tiny-gsf-elsewhere", "train@tiny-gsf-s0", "ensemble@tiny-both-s0"} <= snakemake_names
     assert snakemake_edges == {edge for edge in edges if edge[0] not in scans}
     assert len(snakemake_edges) > 20
 
@@ -86,6 +99,15 @@ def test_a_stage_has_what_dvc_yaml_says(clone: ToyClone) -> None:
     assert (stage.meta["threads"], stage.meta["gpu"]) == (1, 1)
 
 
+def test_a_job_of_several_processes_asks_for_what_all_of_them_need(clone: ToyClone) -> None:
+    stage = graph.load(clone.project).by_name["train@tiny-gsf-s0"]
+    several = replace(stage, meta={**stage.meta, "processes": 4})
+    resources = Rules(clone.project, Graph(stages=(several,), templates={"train": (stage.outs[0].path,)}))
+    needed = {name: resources.resource("train", name)({}) for name in ("threads", "gpu", "runtime")}
+    assert needed == {"threads": 4, "gpu": 4, "runtime": 1440}
+    assert resources.memory("train")({}, 2) == 2 * 4 * 6000
+
+
 def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone: ToyClone) -> None:
     resolved = graph.load(clone.project)
     stage = resolved.by_name["convert@tiny-gsf-elsewhere"]
@@ -94,6 +116,25 @@ def test_an_import_is_a_stage_that_its_evaluations_and_the_report_wait_for(clone
     assert [other.name for other in resolved.upstream(stage)] == ["manifest@mini"]
     after = {name for before, name in resolved.edges() if before == stage.name}
     assert after == {"evaluate@tiny-gsf-elsewhere-2x1x1", "evaluate@tiny-gsf-elsewhere-2x2x1", "report"}
+
+
+def test_an_ensemble_waits_for_the_evaluations_and_the_report_for_it(clone: ToyClone) -> None:
+    resolved = graph.load(clone.project)
+    stage = resolved.by_name["ensemble@tiny-both-s0"]
+    members = "--members tsn-s0/2x1x1:1,gsf-elsewhere/2x2x1:1 --average probabilities"
+    assert stage.cmd == f"gsf ensemble mini --study tiny --run both-s0 {members} --subsets {NO_SUBSETS}"
+    assert stage.receipt == "runs/tiny/ensemble/both-s0/receipt.json"
+    before = {name for name, after in resolved.edges() if after == stage.name}
+    assert before == {"manifest@mini", *(item.name for item in resolved.group("evaluate"))}
+    assert {after for name, after in resolved.edges() if name == stage.name} == {"report"}
+    assert "runs/tiny/ensemble/both-s0/metrics.json" in resolved.inputs(resolved.by_name["report"])
+
+
+def test_evaluations_on_a_published_benchmark_wait_for_its_subsets(clone: ToyClone) -> None:
+    resolved = graph.load(clone.project)
+    inputs = resolved.inputs(resolved.by_name["evaluate@tiny-tsn-pub-s0-2x1x1"])
+    assert {"data/pub/annotated/subsets.csv", "data/pub/annotated/receipt.json"} <= set(inputs)
+    assert resolved.sources(resolved.by_name["evaluate@tiny-gsf-s0-2x1x1"]) == [NO_SUBSETS]
 
 
 def test_the_inventory_of_a_published_benchmark_waits_for_the_receipt_of_its_annotations(clone: ToyClone) -> None:

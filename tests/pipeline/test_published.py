@@ -47,6 +47,9 @@ def test_both_runners_annotate_alike_and_the_published_files_are_verified(tmp_pa
     verdict = json.loads(first.run("gsf", "verify", "tiny", "--deep", "--json"))
     assert verdict["ok"]
     assert verdict["checked"]["annotations"] == 3
+    evidence = first.root / "results/tiny/evidence/pub"
+    assert json.loads((evidence / "summary.json").read_bytes())["format"] == "ucf101"
+    assert (evidence / "subsets.csv").read_text() == "subset,part,id\n"
 
     traced = first.run("gsf", "trace", "data/pub/manifest.csv")
     assert "annotations from elsewhere: trainlist01.txt" in traced

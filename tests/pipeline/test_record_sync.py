@@ -214,6 +214,7 @@ def edit(name: str, old: str, new: str) -> Callable[[ToyClone], None]:
         (forge(command="gsf train mini --seed 1"), "train@tiny-gsf-s0: it ran `gsf train mini --seed 1`, must be `gsf"),
         (forge(code={}), "train@tiny-gsf-s0: its receipt lacks the code file gsf/gsf_train_stage.py"),
         (forge(outputs={}), "train@tiny-gsf-s0: output .*checkpoint.safetensors: is not in its receipt"),
+        (forge(facts={"processes": 2}), "train@tiny-gsf-s0: 2 processes shared it, must be 1"),
         (forge(facts={"better": 1}), "evaluate@tiny-gsf-s0-2x1x1: .*receipt.json is another receipt than"),
     ],
 )

@@ -4,18 +4,21 @@ from pathlib import Path
 
 import pytest
 
+from gsf.data.subsets import read_subsets
+from gsf.exchange.about import About
 from gsf.params.base import Strict, load
 from gsf.params.benchmark import Benchmark
 from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.params.recipe import Recipe
-from gsf.params.study import NO_ADDITIONS, Plan
+from gsf.params.study import NO_ADDITIONS, NO_SUBSETS, Plan
 from gsf.pipeline import study
 from gsf.project import Project
 from gsf.store.plan import read_additions
 from tests.pipeline.tiny import ROOT
 
 SCHEMAS: dict[str, type[Strict]] = {
+    "about": About,
     "benchmarks": Benchmark,
     "models": Model,
     "protocols": Protocol,
@@ -29,6 +32,9 @@ def test_a_shipped_parameter_file_is_valid(name: str) -> None:
     path = Path(name)
     if name == NO_ADDITIONS:
         assert read_additions(ROOT / path) == {}
+        return
+    if name == NO_SUBSETS:
+        assert read_subsets(ROOT / path) == ()
         return
     assert path.suffix == ".yaml"
     if name == "params/plan.yaml":

@@ -45,6 +45,14 @@ def test_every_seed_is_a_training_of_its_own(project: Project) -> None:
     ]
 
 
+def test_several_devices_are_an_option_of_every_training_and_one_is_none(project: Project) -> None:
+    assert study.resolve(project, "tiny").train_options == {"threads": 1}
+    edit(project, "studies/tiny", "threads: 1", "threads: 1\ndevices: 4")
+    plan = study.activate(project, "tiny")
+    assert (plan.devices, plan.train_options) == (4, {"threads": 1, "devices": 4})
+    assert load(Plan, project.plan_file) == plan
+
+
 def test_a_benchmark_without_render_is_scanned_and_waits_for_its_listing(project: Project) -> None:
     own = BENCHMARK.format(name="own", videos="/mnt/videos", render="")
     (project.root / "params/benchmarks/own.yaml").write_text(own)
@@ -81,6 +89,17 @@ def test_a_name_stays_text_in_the_plan_for_both_yaml_versions(text: str) -> None
     written = f"a: {study._scalar(text)}"
     assert yaml.safe_load(written) == {"a": text}
     assert YAML(typ="safe").load(written) == {"a": text}
+
+
+def test_the_active_study_is_renewed_where_its_benchmark_has_other_shards(project: Project) -> None:
+    assert study.renew(project, "mini") is None  # no study is active
+    study.activate(project, "tiny")
+    assert study.renew(project, "mini") is None  # nothing is new
+    (project.root / "params/benchmarks/mini.additions.csv").write_text("path,batch\nleft/new.mp4,1\n")
+    edit(project, "benchmarks/mini", "shards: 2\n", "shards: 2\nadditions: params/benchmarks/mini.additions.csv\n")
+    assert study.renew(project, "other") is None
+    assert study.renew(project, "mini") == "tiny"
+    assert list(study.check_current(project).shards) == ["mini-00", "mini-01", "mini-a01"]
 
 
 def test_a_plan_that_its_study_no_longer_gives_is_named(project: Project) -> None:

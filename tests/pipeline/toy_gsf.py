@@ -14,11 +14,14 @@ import time
 from pathlib import Path
 
 from gsf.data import listing
+from gsf.params.base import load
+from gsf.params.benchmark import Benchmark
 from gsf.pipeline import graph
 from gsf.pipeline.code_deps import expand
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
 from gsf.provenance.params_used import portable
+from gsf.store.plan import Sharding
 
 
 def main(argv: list[str]) -> int:
@@ -60,8 +63,7 @@ def main(argv: list[str]) -> int:
             continue
         for path in _files(project, resolved, out):
             name = project.relative(path)
-            # a plan file tells of its own shard alone, as the real ones do
-            seed = [name] if out.path.endswith("/plan") else [name, facts]
+            seed = [name, _planned(project, stage.key, path.stem)] if out.path.endswith("/plan") else [name, facts]
             size = 1_200_000 if path.suffix in (".lmdb", ".safetensors") else 1
             write_atomically(path, sha256_bytes(canonical_json(seed)).encode() * (size // 64 + 1))
             outputs.append(_sealed_plan(project, stage, path) if out.path.endswith("/plan") else path)
@@ -103,6 +105,16 @@ def _files(project: Project, resolved: graph.Graph, out: graph.Out) -> list[Path
         shards = [stage.cmd.split()[-1] for stage in resolved.group("extract") if stage.cmd.split()[-2] == benchmark]
         return [folder / f"{shard}.csv" for shard in shards]
     return [folder / "a.txt", folder / "b.txt"]
+
+
+def _planned(project: Project, benchmark: str, shard: str) -> list[tuple[str, int]]:
+    """Path and size of each listed video of one shard: a plan tells of its own shard alone, as the real ones do."""
+    params = load(Benchmark, project.params_file("benchmarks", benchmark))
+    if params.render is not None:
+        return []
+    sharding = Sharding.of(project, params)
+    listed = listing.scan(project.root / params.videos)
+    return [(item.path, item.bytes) for item in listed if sharding.shard_of(item.path) == shard]
 
 
 def _sealed_plan(project: Project, stage: graph.Stage, plan: Path) -> Path:

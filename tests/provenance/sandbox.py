@@ -36,6 +36,10 @@ class Sandbox:
                 path.write_bytes(data)
         self._before.clear()
 
+    def before(self, name: str) -> str:
+        """The sha256 that a remembered file had."""
+        return sha256_bytes(self._before[self.project.root / name] or b"")
+
     def flip(self, name: str) -> None:
         """Change one bit in the middle of a file."""
         data = bytearray(self.path(name).read_bytes())

@@ -6,8 +6,8 @@ import pytest
 from gsf.errors import EvaluationError
 from gsf.params.study import PlannedTraining
 from gsf.report.collect import Training
+from gsf.report.pages import page_tables
 from gsf.report.pictures import class_order, confusion_matrix, line_styles
-from gsf.report.tables import page_tables
 
 
 def test_partners_stand_side_by_side_and_every_class_once() -> None:

@@ -1,7 +1,8 @@
-"""A Slurm cluster of one node on this machine, from Debian's packages: munge, slurmctld and slurmd, each as a child.
+"""A Slurm cluster on this machine, from Debian's packages: munge, slurmctld and slurmd, each as a child.
 
 Needs root and the packages `slurmctld slurmd slurm-client munge`. No systemd, no cgroups, no accounting database. The
-one GPU is a stand-in (/dev/null), so that what jobs ask for is checked as on a real cluster.
+one GPU is a stand-in (/dev/null), so that what jobs ask for is checked as on a real cluster. More than one node are
+several slurmd here, each with all cores of the machine: Slurm places jobs and steps as if they were machines.
 """
 
 from __future__ import annotations
@@ -25,17 +26,16 @@ CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=16817
-SlurmdPort=16818
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
 StateSaveLocation={folder}/ctld
-SlurmdSpoolDir={folder}/slurmd
+SlurmdSpoolDir={folder}/slurmd.%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd.%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdLogFile={folder}/log/slurmd.log
+SlurmdLogFile={folder}/log/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
@@ -52,11 +52,13 @@ ReturnToService=2
 MinJobAge=600
 KillWait=5
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1 \
-RealMemory={memory} Gres=gpu:1 State=UNKNOWN
-PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO
+{nodes}PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO
 """
-GRES = "NodeName={host} Name=gpu File=/dev/null\n"
+NODE = """\
+NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} Boards=1 SocketsPerBoard=1 \
+CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+"""
+GRES = "NodeName={names} Name=gpu File=/dev/null\n"
 
 
 def why_not() -> str | None:
@@ -75,8 +77,9 @@ def why_not() -> str | None:
 class Node:
     """The cluster; a context manager that stops what it started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, nodes: int = 1) -> None:
         self.folder, self.host = folder, socket.gethostname().split(".")[0]
+        self.names = [self.host] if nodes == 1 else [f"node{number}" for number in range(nodes)]
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -114,10 +117,12 @@ class Node:
         return [dict(zip(keys, line.split("|"), strict=True)) for line in text.splitlines()]
 
     def _start(self) -> None:
-        for name in ("ctld", "slurmd", "log"):
+        for name in ("ctld", *(f"slurmd.{node}" for node in self.names), "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500
+        memory = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500) // len(self.names)
         values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory}
+        nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
+        values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
         SETTINGS.mkdir(exist_ok=True)
         (SETTINGS / "slurm.conf").write_text(CONF.format(**values))
         (SETTINGS / "gres.conf").write_text(GRES.format(**values))
@@ -129,8 +134,10 @@ class Node:
             self._wait(lambda: self._says("munge", "-n"), "munge")
         self._child("slurmctld", "-D")
         self._wait(lambda: "is UP" in self._says("scontrol", "ping"), "slurmctld")
-        self._child("slurmd", "-D", "-N", self.host)
-        self._wait(lambda: "idle" in self._says("sinfo", "--noheader", "--format=%t"), "slurmd")
+        for name in self.names:
+            self._child("slurmd", "-D", "-N", name)
+        idle = [f"{name} idle" for name in sorted(self.names)]
+        self._wait(lambda: self._says("sinfo", "--noheader", "--Node", "--format=%N %t").splitlines() == idle, "slurmd")
 
     def _child(self, *command: str) -> None:
         with (self.folder / "log" / f"{command[0]}.out").open("ab") as log:

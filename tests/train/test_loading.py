@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader, Dataset
 from gsf.data.inputs import split_of
 from gsf.data.lists import read_manifest
 from gsf.data.videos import Videos
-from gsf.errors import TrainError
+from gsf.errors import ParamsError, TrainError
 from gsf.project import Project
 from gsf.train.loading import batches
-from gsf.train.running import Running
+from gsf.train.running import Running, running_here
 from gsf.train.stage import run
 from gsf.train.step import Stepper
 from tests.train.toy import recipe, train
@@ -89,3 +89,12 @@ def test_training_never_reads_the_test_split(
     manifest = read_manifest(project, "arrow")
     assert read == {*split_of(manifest, "train").ids, *split_of(manifest, "val").ids}
     assert not read & {*split_of(manifest, "test").ids}
+
+
+@pytest.mark.parametrize("given", ["soon", "0", "-3", "inf", "nan"])
+def test_minutes_between_saves_must_be_a_number_above_zero(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("GSF_SAVE_MINUTES", given)
+    with pytest.raises(ParamsError, match=f"GSF_SAVE_MINUTES is '{given}', must be minutes above 0"):
+        running_here()
+    monkeypatch.setenv("GSF_SAVE_MINUTES", "2.5")
+    assert running_here().save_minutes == 2.5

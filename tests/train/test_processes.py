@@ -101,6 +101,12 @@ def test_failure_of_one_process_ends_all_and_names_the_videos(tmp_path: Path) ->
     assert ".mp4" in (tmp_path / "error.1").read_text()
 
 
+def test_a_process_that_dies_without_a_word_is_missed_by_the_others(tmp_path: Path) -> None:
+    job = Job(tmp_path, recipe(), signal=(signal.SIGKILL, 2), signal_rank=1)
+    assert run_together(job, 2) == [1, -signal.SIGKILL]
+    assert (tmp_path / "error.0").read_text().startswith("process 0 lost the others: one of them ended")
+
+
 def pieces(rank: int, count: int, *, accumulate: int = 1, videos: int = 10) -> list[list[list[int]]]:
     plan = Batches(num_videos=videos, batch_size=4, accumulate=accumulate, epochs=1, seed=0, rank=rank, processes=count)
     return [
@@ -125,6 +131,15 @@ def test_launcher_ends_all_with_the_first_failure(monkeypatch: pytest.MonkeyPatc
     program = "import os, sys, time; sys.exit(3) if os.environ['RANK'] == '1' else time.sleep(3600)"
     monkeypatch.setattr(sys, "executable", _program(tmp_path, program))
     assert launch(2, []) == 3
+
+
+def test_launcher_says_which_process_was_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "import os, time; os.kill(os.getpid(), 9) if os.environ['RANK'] == '1' else time.sleep(3600)"
+    monkeypatch.setattr(sys, "executable", _program(tmp_path, program))
+    assert launch(2, []) == 128 + signal.SIGKILL
+    assert "process 1 of 2 was ended by SIGKILL (where memory is short" in capsys.readouterr().err
 
 
 def test_launcher_passes_a_signal_on(tmp_path: Path) -> None:

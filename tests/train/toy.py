@@ -106,6 +106,7 @@ class Job:
     save_steps: int = 1000
     clips: int = 10
     signal: tuple[int, int] | None = None  # it sends itself this signal in this step
+    signal_rank: int | None = None  # only this process of several does; None: all
     bad_rank: int | None = None  # this process of several fails
 
 
@@ -140,7 +141,7 @@ def _work(job: Job, rank: int, count: int, port: int) -> None:
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
         }
-    if job.signal:
+    if job.signal and job.signal_rank in (None, rank):
         _signal_after(*job.signal)
     try:
         with processes("cpu") as group:

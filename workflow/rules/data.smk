@@ -50,8 +50,8 @@ rule annotate:
         "{params.cmd} 2>&1 | tee {log}"
 
 
-rule inventory:
-    """A row a video, and the plan: which shard each video goes to."""
+checkpoint inventory:
+    """A row a video, and the plan: which shard each video goes to. A checkpoint: which plans changed is known after it."""
     input:
         stages.inputs("inventory"),
     output:
@@ -76,7 +76,7 @@ rule inventory:
 rule extract:
     """The frames of the videos of one shard."""
     input:
-        stages.inputs("extract"),
+        stages.inputs("extract", after=checkpoints.inventory),
     output:
         stages.outputs("extract"),
     log:
@@ -92,6 +92,7 @@ rule extract:
         values=stages.values("extract"),
         code=stages.code("extract"),
         sources=stages.sources("extract"),
+        parts=stages.parts("extract"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"
 

@@ -20,3 +20,26 @@ rule evaluate:
         sources=stages.sources("evaluate"),
     shell:
         "{params.cmd} 2>&1 | tee {log}"
+
+
+rule ensemble:
+    """Several evaluations of the same videos, averaged."""
+    input:
+        stages.inputs("ensemble"),
+    output:
+        stages.outputs("ensemble"),
+    log:
+        ".work/logs/ensemble/{study}-{run}.log",
+    conda:
+        "../envs/gsf.yaml"
+    threads: stages.resource("ensemble", "threads")
+    resources:
+        mem_mb=stages.memory("ensemble"),
+        runtime=stages.resource("ensemble", "runtime"),
+    params:
+        cmd=stages.cmd("ensemble"),
+        values=stages.values("ensemble"),
+        code=stages.code("ensemble"),
+        sources=stages.sources("ensemble"),
+    shell:
+        "{params.cmd} 2>&1 | tee {log}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torchvision.transforms.v2 import functional as v2
 
 from gsf.data.augment.boxes import Box, draw_box
-from gsf.data.augment.colours import brightness, contrast, grayscale, saturation
 from gsf.data.augment.operations import Operation, apply_operations, draw_operations
 from gsf.data.augment.resize import resize
 from gsf.params.augment import Augment, ColourJitter
@@ -28,9 +28,9 @@ class Jitter:
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """`(T, 3, H, W)` uint8 to the same."""
         for change, factor in (
-            (brightness, self.brightness),
-            (contrast, self.contrast),
-            (saturation, self.saturation),
+            (v2.adjust_brightness, self.brightness),
+            (v2.adjust_contrast, self.contrast),
+            (v2.adjust_saturation, self.saturation),
         ):
             if factor != 1:
                 frames = change(frames, factor)
@@ -73,10 +73,10 @@ class ClipTransform:
         clip = apply_operations(frames, self.operations, fill=self.fill, box=self.box)
         clip = resize(clip, height=self.size, width=self.size)
         if self.flip:
-            clip = clip.flip(-1)
+            clip = v2.horizontal_flip(clip)
         if self.jitter is not None:
             clip = self.jitter(clip)
-        return grayscale(clip) if self.grayscale else clip
+        return v2.rgb_to_grayscale(clip, num_output_channels=3) if self.grayscale else clip
 
 
 def _draw_jitter(params: ColourJitter, *, generator: np.random.Generator) -> Jitter | None:

@@ -11,20 +11,23 @@ of 0 .. 10 stands for
 Rotations, shears and translations go either way; the way is drawn once, so that all frames of a clip move alike and the
 clip's own motion stays what it was, seen from a tilted or shifted camera. Rotations and shears interpolate bilinearly
 (the released code draws bilinear or bicubic), translations are by whole pixels.
+
+What is drawn is ours, because every draw follows from (seed, epoch, sample); the operations are torchvision's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as v2
 
-from gsf.data.augment import colours
 from gsf.data.augment.boxes import Box
-from gsf.data.augment.warp import rotation, shear_x, shear_y, translate, warp
 from gsf.params.augment import RandAugment
 
 Pointwise = Literal["invert", "posterize", "solarize", "solarize_add", "color", "brightness"]
@@ -64,56 +67,81 @@ def apply_operations(
 ) -> torch.Tensor:
     """The box of `(T, 3, H, W)` uint8 after the operations on whole frames: `(T, 3, box.height, box.width)`.
 
-    The box is cut as early as the result allows: pixels that nobody sees later are not computed. On a CPU frames go
-    one by one, because what is computed of a frame fits into the caches; no operation looks at two frames.
+    The box is cut as early as the result allows: behind the last operation that looks beyond a pixel.
     """
-    if frames.device.type == "cpu" and len(frames) > 1 and operations:
-        return torch.cat([apply_operations(frame, operations, fill=fill, box=box) for frame in torch.split(frames, 1)])
     wide = [place for place, operation in enumerate(operations) if operation.name not in POINTWISE]
     cut_at = wide[-1] if wide else -1  # the last operation that looks beyond a pixel
     if cut_at < 0:
         frames = box.cut(frames)
     for place, operation in enumerate(operations):
-        frames = apply(frames, operation, fill=fill, box=box if place == cut_at else None)
+        frames = apply(frames, operation, fill=fill)
+        if place == cut_at:
+            frames = box.cut(frames)
     return frames
 
 
-def apply(frames: torch.Tensor, operation: Operation, *, fill: Sequence[int], box: Box | None = None) -> torch.Tensor:
-    """One operation on `(T, 3, H, W)` uint8; of its result the box, where one is given."""
-    height, width = frames.shape[-2:]
-    level, strength = operation.level, operation.sign * operation.level / 10
+def apply(frames: torch.Tensor, operation: Operation, *, fill: Sequence[int]) -> torch.Tensor:
+    """One operation on `(T, 3, H, W)` uint8; what a geometric one moves in has the colour `fill`."""
+    move = operation.name in GEOMETRIC
+    moved: torch.Tensor = _move(frames, operation, fill=[*map(float, fill)]) if move else _recolour(frames, operation)
+    return moved
+
+
+def _recolour(frames: torch.Tensor, operation: Operation) -> Any:
+    level = operation.level
     factor = 0.1 + 0.18 * level
     match operation.name:
-        case "rotate":
-            return warp(frames, rotation(30 * strength, height=height, width=width), fill=fill, box=box)
-        case "shear_x":
-            return warp(frames, shear_x(0.3 * strength), fill=fill, box=box)
-        case "shear_y":
-            return warp(frames, shear_y(0.3 * strength), fill=fill, box=box)
-        case "translate_x":
-            return translate(frames, round(0.45 * strength * width), 0, fill=fill, box=box)
-        case "translate_y":
-            return translate(frames, 0, round(0.45 * strength * height), fill=fill, box=box)
         case "autocontrast":
-            return colours.autocontrast(frames, box=box)
+            return v2.autocontrast(frames.contiguous())  # extremes of interleaved colours take five times as long
         case "equalize":
-            return colours.equalize(frames, box=box)
+            return v2.equalize(frames)
         case "contrast":
-            return colours.contrast(frames, factor, box=box)
+            return v2.adjust_contrast(frames, factor)
         case "sharpness":
-            return colours.sharpness(frames, factor, box=box)
-    part = frames if box is None else box.cut(frames)
-    match operation.name:
+            return v2.adjust_sharpness(frames, factor)
         case "invert":
-            return colours.invert(part)
+            return v2.invert(frames)
         case "posterize":
-            return colours.posterize(part, max(1, int(0.4 * level)))
+            return v2.posterize(frames, max(1, int(0.4 * level)))
         case "solarize":
-            return colours.solarize(part, min(256, int(25.6 * level)))
+            return v2.solarize(frames, int(25.6 * level)) if level < 10 else frames  # 256: no pixel is that bright
         case "solarize_add":
-            return colours.solarize_add(part, min(128, int(11 * level)))
+            return torch.where(frames < 128, frames + min(128, int(11 * level)), frames)
         case "color":
-            return colours.saturation(part, factor)
+            return v2.adjust_saturation(frames, factor)
         case "brightness":
-            return colours.brightness(part, factor)
+            return v2.adjust_brightness(frames, factor)
     raise ValueError(f"{operation.name}: must be one of {', '.join(NAMES)}")
+
+
+def _move(frames: torch.Tensor, operation: Operation, *, fill: list[float]) -> Any:
+    """Rotate counterclockwise, or move left or up: rows by a share of their distance from the top, and so on."""
+    height, width = frames.shape[-2:]
+    strength = operation.sign * operation.level / 10
+    shear = math.degrees(math.atan(0.3 * strength))
+    match operation.name:
+        case "rotate":
+            return v2.rotate(frames, 30 * strength, interpolation=InterpolationMode.BILINEAR, fill=fill)
+        case "shear_x":
+            return _affine(frames, shear=[shear, 0.0], fill=fill)
+        case "shear_y":
+            return _affine(frames, shear=[0.0, shear], fill=fill)
+        case "translate_x":
+            return _affine(frames, translate=[-round(0.45 * strength * width), 0], fill=fill)
+        case _:
+            return _affine(frames, translate=[0, -round(0.45 * strength * height)], fill=fill)
+
+
+def _affine(
+    frames: torch.Tensor, *, fill: list[float], translate: Sequence[int] = (0, 0), shear: Sequence[float] = (0.0, 0.0)
+) -> Any:
+    return v2.affine(
+        frames,
+        angle=0.0,
+        translate=list(translate),
+        scale=1.0,
+        shear=list(shear),
+        interpolation=InterpolationMode.BILINEAR,
+        fill=fill,
+        center=[0.0, 0.0],
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as v2
 
 
 def resize(frames: torch.Tensor, *, height: int, width: int) -> torch.Tensor:
@@ -11,14 +12,11 @@ def resize(frames: torch.Tensor, *, height: int, width: int) -> torch.Tensor:
 
     On a GPU the sum is taken in float32 and rounded, so that a pixel may differ by one grey level.
     """
-    if frames.shape[-2:] == (height, width):
-        return frames
-    size = (height, width)
-    if frames.device.type == "cpu":
+    if frames.device.type == "cpu" and frames.dim() == 4:
         # The kernel for bytes is several times as fast when the three colours of a pixel lie side by side.
-        packed = frames.contiguous(memory_format=torch.channels_last)
-        return F.interpolate(packed, size=size, mode="bilinear", align_corners=False, antialias=True)
-    return to_bytes(F.interpolate(frames.float(), size=size, mode="bilinear", align_corners=False, antialias=True))
+        frames = frames.contiguous(memory_format=torch.channels_last)
+    resized: torch.Tensor = v2.resize(frames, [height, width], interpolation=InterpolationMode.BILINEAR, antialias=True)
+    return resized
 
 
 def resize_short_side(frames: torch.Tensor, short_side: int) -> torch.Tensor:
@@ -27,8 +25,3 @@ def resize_short_side(frames: torch.Tensor, short_side: int) -> torch.Tensor:
     if height <= width:
         return resize(frames, height=short_side, width=max(short_side, round(width * short_side / height)))
     return resize(frames, height=max(short_side, round(height * short_side / width)), width=short_side)
-
-
-def to_bytes(pixels: torch.Tensor) -> torch.Tensor:
-    """Float grey levels `(T, 3, H, W)`, overwritten, to the nearest uint8 in 0 .. 255, channels last in memory."""
-    return pixels.round_().clamp_(0, 255).to(torch.uint8, memory_format=torch.channels_last)

@@ -131,6 +131,8 @@ def summary(found: Annotated, *, format: str) -> dict[str, Any]:
         "flip_pairs": [list(pair) for pair in found.flip_pairs],
         "flip_reason": benchmark.flip_reason,
         "notes": list(reading.notes),
+        "subsets": {f"{item.name} {item.part}".rstrip(): len(item.ids) for item in reading.subsets},
+        "subset_rules": list(reading.subset_rules),
     }
 
 

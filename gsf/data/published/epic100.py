@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from gsf.data.ids import check_label, check_part, shown
+from gsf.data.published.epic100_subsets import Segment, subsets_of
 from gsf.data.published.files import Files
 from gsf.data.published.reading import ClassName, LeftOut, Once, Part, Reading, Row, distinct, number
 from gsf.errors import DataError
@@ -29,20 +29,6 @@ _COLUMNS = (
     "noun_class",
 )  # fmt: skip
 _NUM_CLASSES: dict[Target, int] = {"action": 3_806, "verb": 97, "noun": 300}
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    where: str
-    id: str
-    participant: str
-    video: str
-    start: int  # name of the first frame, from 1
-    stop: int  # name of the last frame
-    seconds: float  # of the end
-    verb: int
-    noun: int
-    part: Part
 
 
 def read(files: Files, *, target: Target) -> Reading:
@@ -66,6 +52,7 @@ def read(files: Files, *, target: Target) -> Reading:
         )
         for item in found
     ]
+    subsets, rules = subsets_of(files, found, target=target, verbs=len(verbs), nouns=len(nouns))
     test = sum(1 for _ in files.table("test", ("narration_id",))) if files.has("test") else 0
     return Reading(
         rows=rows,
@@ -76,6 +63,8 @@ def read(files: Files, *, target: Target) -> Reading:
         num_classes=_NUM_CLASSES[target],
         left_out=[LeftOut("test", test, "published without labels")] if files.has("test") else [],
         notes=[f"frames count at {_counted(rates)}, as end times and end frames of the segments say"],
+        subsets=subsets,
+        subset_rules=rules,
     )
 
 
@@ -95,12 +84,12 @@ def _names(files: Files, role: str) -> list[str]:
     return list(distinct(names, where=str(files.path(role))))
 
 
-def _segments(files: Files, part: Part, verbs: Sequence[str], nouns: Sequence[str], once: Once) -> list[_Segment]:
+def _segments(files: Files, part: Part, verbs: Sequence[str], nouns: Sequence[str], once: Once) -> list[Segment]:
     found = []
     for where, row in files.table(part, _COLUMNS):
         start = number(row["start_frame"], where=where, what="start_frame", low=1)
         found.append(
-            _Segment(
+            Segment(
                 where=where,
                 id=once.add(check_part(row["narration_id"], where=where, what="narration_id"), where),
                 participant=check_part(row["participant_id"], where=where, what="participant_id"),
@@ -123,9 +112,9 @@ def _seconds(text: str, where: str) -> float:
     return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
-def _rates(segments: Sequence[_Segment]) -> dict[str, str]:
+def _rates(segments: Sequence[Segment]) -> dict[str, str]:
     """Frames a second at which each video's frames are numbered."""
-    by_video: dict[str, list[_Segment]] = defaultdict(list)
+    by_video: dict[str, list[Segment]] = defaultdict(list)
     for item in segments:
         by_video[item.video].append(item)
     rates = {}

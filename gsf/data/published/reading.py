@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gsf.data.ids import shown
+from gsf.data.subsets import Subset
 from gsf.errors import DataError
 
 Part = Literal["train", "val", "test"]  # of the benchmark as published
@@ -57,6 +58,8 @@ class Reading:
     num_classes: int  # as published
     left_out: Sequence[LeftOut] = field(default_factory=tuple)
     notes: Sequence[str] = field(default_factory=tuple)
+    subsets: Sequence[Subset] = field(default_factory=tuple)  # of the validation or test rows, for metrics of their own
+    subset_rules: Sequence[str] = field(default_factory=tuple)  # where each comes from, in words
 
 
 class Once:

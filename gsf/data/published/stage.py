@@ -10,6 +10,8 @@ import json
 
 from gsf.data.listing import read_listing
 from gsf.data.published.annotate import Annotated, annotate, annotation_rows, class_rows, summary
+from gsf.data.subsets import FILE as SUBSETS_FILE
+from gsf.data.subsets import SUBSETS, subset_rows
 from gsf.errors import ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
@@ -23,7 +25,7 @@ ENTRY = "gsf.data.published.stage"
 
 
 def run(project: Project, benchmark: str) -> Receipt:
-    """Write annotations, classes and a summary of a published benchmark, and seal the receipt."""
+    """Write annotations, classes, subsets and a summary of a published benchmark, and seal the receipt."""
     params_file = project.params_file("benchmarks", benchmark)
     params = load(Benchmark, params_file)
     where = project.relative(params_file)
@@ -54,6 +56,7 @@ def run(project: Project, benchmark: str) -> Receipt:
                 project.annotations(benchmark),
                 project.classes(benchmark),
                 project.annotated_summary(benchmark),
+                project.annotated(benchmark) / SUBSETS_FILE,
             ],
             entry=ENTRY,
             facts={
@@ -72,3 +75,4 @@ def _write(project: Project, benchmark: str, found: Annotated) -> None:
     write_table(project.annotations(benchmark), columns, rows)
     names, classes = class_rows(found)
     write_table(project.classes(benchmark), names, classes)
+    write_table(project.annotated(benchmark) / SUBSETS_FILE, SUBSETS, subset_rows(found.reading.subsets))

@@ -100,6 +100,8 @@ def test_epic_kitchens_validation_counts_frames_at_60_a_second_whatever_the_vide
     (folder / "EPIC_100_train.csv").write_text(f"{EPIC_HEADER}\n{row}\n")
     found = read(folder, "epic100")
     assert counts(found, "epic100")["val"]["difference"] == 0
+    subsets = summary(found, format="epic100")["subsets"]
+    assert subsets == {"unseen": 1_065, "tail verb": 1_760, "tail noun": 1_900, "tail action": 3_105}
     assert Counter(row.fps for row in found.reading.rows) == {"60": 9_668, "50": 1}
     first = next(row for row in found.reading.rows if row.id == "P01_11_1")
     assert (first.start_frame, first.stop_frame, first.path) == (92, 147, "P01/videos/P01_11.MP4")

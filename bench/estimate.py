@@ -1,0 +1,170 @@
+"""Hours, cores, GPUs, disk and cost of Something-Something V2 and Kinetics-400, from the rates in bench/results.
+
+    python bench/estimate.py            # renews the tables in docs/scale.md
+    python bench/estimate.py --check    # exit code 1 where they are not those of bench/results
+
+Nothing is measured here: rates come from the JSON files, sizes from bench/storage.py, and what is assumed stands in
+`ASSUMED` and in the page. Where the speed of a GPU is not measured, the hours are given for a range of them, and as the
+formula in clips a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bench.storage import BENCHMARKS
+
+PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"
+MARKS = ("<!-- estimate -->", "<!-- /estimate -->")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A benchmark with the published recipe: clips that are trained on, and that are looked at."""
+
+    name: str  # as in bench/storage.py
+    train: int  # videos
+    watched: int  # videos of the validation after each epoch
+    test: int  # videos that are evaluated
+    epochs: int
+    views: int  # clips x crops of the evaluation
+    protocol: str
+
+
+# Sizes: docs/benchmarks.md. Kinetics-400 has no published recipe for GSF on ResNet-50 here: that of
+# Something-Something is taken. Neither study holds out validation videos (`paper-last`), as docs/benchmarks.md has it.
+TASKS = (
+    Task("Something-Something V2", 168_913, 0, 24_777, 60, 2 * 3, "8x2x3"),
+    Task("Kinetics-400", 240_000, 0, 19_906, 60, 10 * 3, "8x10x3-dense"),
+)
+ASSUMED = {
+    "core_hour": 0.04,  # dollars; put your own
+    "gpu_hour": 2.50,
+    "clips_a_second": (100, 250, 500),  # of a training on one GPU, where none is measured
+    "forward": 3.0,  # evaluations are this many times as fast: a third of the multiplications
+    "nodes": 64,  # shards, jobs of two cores at once
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--check", action="store_true", help="compare only")
+    args = parser.parse_args()
+    text = PAGE.read_text(encoding="utf-8")
+    now = current(text)
+    if args.check:
+        raise SystemExit(0 if now == text else "docs/scale.md: its tables are not those of bench/results, must be: run python bench/estimate.py")
+    PAGE.write_text(now, encoding="utf-8")
+
+
+def current(text: str) -> str:
+    """The page with the tables of today's results."""
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    return f"{before}{MARKS[0]}\n\n{tables()}\n\n{MARKS[1]}{after}"
+
+
+def tables() -> str:
+    lines = ["| | " + " | ".join(task.name for task in TASKS) + " |", "|---|" + "---:|" * len(TASKS)]
+    rows = [data_rows(task) for task in TASKS]
+    lines += [f"| {name} | " + " | ".join(row[name] for row in rows) + " |" for name in rows[0]]
+    return "\n".join([*lines, "", *training_lines()])
+
+
+def data_rows(task: Task) -> dict[str, str]:
+    """What the data stages need: one column of the first table."""
+    size = next(item for item in BENCHMARKS if item.name == task.name)
+    frames = size.frames(None)
+    by_frames, by_videos = extraction()
+    # A video costs its start and its frames; the two measured cases have both in two proportions.
+    core_hours = (frames * by_frames + size.videos * by_videos) / 3600
+    low, high = kilobytes_a_frame()
+    jobs = int(ASSUMED["nodes"])
+    return {
+        "videos, million frames": f"{size.videos:,}, {frames / 1e6:,.1f}",
+        "extraction, core hours": f"{core_hours:,.0f}",
+        f"extraction, hours with {jobs} jobs of 2 cores": f"{core_hours / (2 * jobs):,.1f}",
+        "extraction, cost": f"${core_hours * float(ASSUMED['core_hour']):,.2f}",
+        "shards on disk, short side 256, quality 3": f"{frames * low / 1e6:,.0f}-{frames * high / 1e6:,.0f} GB",
+        "clips of the training": f"{task.train * task.epochs / 1e6:,.1f} million",
+        f"views of the evaluation ({' / '.join(t.protocol for t in TASKS)})": f"{task.test * task.views / 1e6:,.2f} million",
+    }
+
+
+def training_lines() -> list[str]:
+    measured = gpu_rate()
+    rates = [measured[0]] if measured else list(ASSUMED["clips_a_second"])
+    said = (
+        f"Measured on {measured[1]}: {measured[0]:,.0f} clips a second."
+        if measured
+        else "**No GPU has been measured**: the first column is an assumption, the rest follows."
+    )
+    titles = ["clips/s of a GPU", "loader cores a GPU"]
+    for task in TASKS:
+        titles += [f"{task.name}: GPU hours of training", "of evaluation", "cost", "hours on 8 GPUs"]
+    lines = [said, "", f"| {' | '.join(titles)} |", "|" + "---:|" * len(titles)]
+    for rate in rates:
+        cells = [f"{rate:,.0f}", f"{rate / loader_rate():.1f}"]
+        for task in TASKS:
+            training = task.epochs * (task.train + task.watched / float(ASSUMED["forward"])) / rate / 3600
+            evaluation = task.test * task.views / (rate * float(ASSUMED["forward"])) / 3600
+            cost = (training + evaluation) * float(ASSUMED["gpu_hour"])
+            cells += [f"{training:,.1f}", f"{evaluation:,.2f}", f"${cost:,.0f}", f"{training / 8:,.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def rows(topic: str) -> list[dict[str, Any]]:
+    """The cases of a topic, of every machine that measured it."""
+    return [row for path in sorted(RESULTS.glob(f"{topic}-*.json")) for row in json.loads(path.read_text())]
+
+
+def extraction() -> tuple[float, float]:
+    """Core seconds of a frame, and of a video besides, from the two cases of 240 lines."""
+    found = []
+    for row in rows("extract"):
+        match = re.fullmatch(r"(?:short|videos): (\d+) videos, (\d+) frames, (\d+) processes, short side 240", row["case"])
+        if match:
+            videos, frames, cores = map(int, match.groups())
+            found.append((frames / videos, cores / row["value"]))  # frames and core seconds of a video
+    (few, little), (many, much) = sorted(found)
+    frame = (much - little) / (many - few)
+    if not 0 < frame < little / few:
+        raise SystemExit("bench/results/extract-*.json: a longer video costs less than a shorter one, must cost more")
+    return frame, little - few * frame
+
+
+def kilobytes_a_frame() -> tuple[float, float]:
+    """The range of the table of bench/storage.py, short side 256, quality 3."""
+    text = "\n".join(path.read_text() for path in sorted(RESULTS.glob("storage-*.md")))
+    match = re.search(r"^\| 256 \| 3 \| ([\d.]+)-([\d.]+) \| all \|", text, re.MULTILINE)
+    if match is None:
+        raise SystemExit("bench/results/storage-*.md: no row for short side 256 and quality 3, must have one")
+    return float(match[1]), float(match[2])
+
+
+def loader_rate() -> float:
+    """Clips a second of one loader process, with the augmentation of the published recipe."""
+    name = "folder of JPEG files with Pillow, with RandAugment, 1 processes"
+    return float(next(row["value"] for row in rows("loader") if row["case"] == name))
+
+
+def gpu_rate() -> tuple[float, str] | None:
+    """Clips a second of a training of the published network on a GPU, and on which; None where none is measured."""
+    for row in rows("gpu"):
+        if row["case"] == "resnet50, GSF, Triton, training step" and row["value"]:
+            return 32 / (row["value"] / 1e3), str(row["device"])  # a step of bench/gpu.py has 32 clips
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""`gsf gates`: what each gated layer of a trained network shifts, over the frames of a few test clips."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from gsf.data.clips import EvaluationClips
+from gsf.data.inputs import shard_paths, split_of
+from gsf.data.lists import Manifest, read_manifest
+from gsf.data.preprocess import normalize
+from gsf.data.videos import Split, Videos
+from gsf.errors import DataError, ParamsError
+from gsf.params.protocol import Protocol
+from gsf.project import Project
+from gsf.provenance.chain import Command, study_chain
+from gsf.provenance.hashing import sha256_bytes, write_atomically
+from gsf.provenance.receipt import linked_inputs, read_receipt
+from gsf.site.draw_names import GATES
+from gsf.site.gate_planes import Planes, gate_planes
+from gsf.site.names import slug
+from gsf.site.showing import picture_folder
+from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
+from gsf.train.device import deterministic
+
+SPLIT = "test"
+CELL, GAP = 48, 2  # px of a frame or a plane, and between two
+_BACKWARD, _NONE, _FORWARD = (33, 102, 172), (240, 240, 240), (230, 97, 1)  # a gate of -1, 0 and 1
+_PAPER = (128, 128, 128)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which network and clips; None takes the study's first network with gates, the first video of each class."""
+
+    study: str
+    run: str | None = None
+    videos: tuple[str, ...] = ()
+    to: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One clip: its frames as the network gets them, `(T, 3, H, W)` uint8, and what the gates said."""
+
+    row: int
+    wanted: list[int]
+    frames: torch.Tensor
+    planes: list[Planes]
+    predicted: int
+
+
+def draw_gates(project: Project, asked: Asked) -> str:
+    """Draw a PNG a clip and `gates.json`, which says what they show and of which receipts; what was drawn, in words.
+
+    Raises:
+        ParamsError: no network with gates, or frames that must not get into the project.
+        DataError: a video that the test split does not hold.
+        ProvenanceError: the checkpoint or a shard is not what its receipt says.
+    """
+    benchmark, run = _run(project, asked)
+    folder = picture_folder(project, asked.study, "gates", benchmark, to=asked.to) / slug(run)
+    checkpoint = project.checkpoint(asked.study, run)
+    linked_inputs(project, project.train_receipt(asked.study, run), [checkpoint])
+    model, info = read_checkpoint(checkpoint)
+    manifest = read_manifest(project, benchmark)
+    split = split_of(manifest, SPLIT)
+    rows = _rows(split, asked.videos, where=f"{benchmark}, split {SPLIT}")
+    shards = {split.shards[row]: project.shard(benchmark, split.shards[row]) for row in rows}
+    for shard, path in shards.items():
+        linked_inputs(project, project.extract_receipt(benchmark, shard), [path])
+    segments = info.model.num_segments
+    clips = EvaluationClips(
+        Videos(split, shard_paths(project, benchmark, manifest)),
+        protocol=Protocol(name=f"{segments}x1x1", frames=segments, clips=1, crops=1),
+        short_side=info.model.short_side,
+        size=info.model.input_size,
+    )
+    seen = []
+    with deterministic(threads=1):
+        for row in rows:
+            frames = clips[row][0][0]
+            planes, predicted = gate_planes(model, normalize(frames[None], model.preprocessing)[0])
+            seen.append(_Seen(row, clips.frames_of(row)[0].tolist(), frames, planes, predicted))
+    if not seen[0].planes:
+        raise ParamsError(f"run {run} of {asked.study}: its network has no gate, must be GSM, or GSF with its gate")
+    scales = [max(float(item.planes[i].values.abs().max()) for item in seen) for i in range(len(seen[0].planes))]
+    drawn = [_write_clip(folder, item, scales, split, manifest, info) for item in seen]
+    index = {
+        "format": 1,
+        "study": asked.study,
+        "run": run,
+        "benchmark": benchmark,
+        "split": SPLIT,
+        "receipt": read_receipt(project.train_receipt(asked.study, run)).digest,
+        "manifest": read_receipt(project.manifest_receipt(benchmark)).digest,
+        "shards": {name: read_receipt(project.extract_receipt(benchmark, name)).digest for name in sorted(shards)},
+        "cell": CELL,
+        "gap": GAP,
+        "layers": _layers(seen, scales),
+        "clips": drawn,
+    }
+    write_atomically(folder / GATES, _readable(index))
+    kept = {clip["file"] for clip in drawn}
+    for path in folder.glob("*.png"):
+        if path.name not in kept:
+            path.unlink()
+    return f"{folder}: {len(scales)} layers of {run} over {len(seen)} clips of {benchmark}"
+
+
+def _run(project: Project, asked: Asked) -> tuple[str, str]:
+    """Benchmark and run: as asked for, else the first network of the study that has gates, GSF before GSM."""
+    runs: dict[str, tuple[str, str]] = {}
+    chain = study_chain(project, asked.study)
+    for receipt in sorted(chain.receipts.values(), key=lambda item: item.stage):
+        command = Command.of(receipt)
+        if command.verb in ("train", "convert") and command.positional and "run" in command.options:
+            params = [value for path, value in receipt.content["params"].items() if "/recipes/" not in path]
+            temporal = str(params[0].get("temporal", "")) if params else ""
+            runs[command.options["run"]] = (command.positional[0], temporal)
+    if asked.run is not None and asked.run not in runs:
+        known = ", ".join(runs) or "none"
+        raise ParamsError(f"run {asked.run!r} is not behind the results of {asked.study}, must be one of {known}")
+    gated = [run for wanted in ("gsf", "gsm") for run, (_, temporal) in runs.items() if temporal == wanted]
+    run = asked.run or next(iter(gated), None)
+    if run is None:
+        raise ParamsError(f"study {asked.study}: no run behind its results has gates, must be GSF or GSM")
+    return runs[run][0], run
+
+
+def _rows(split: Split, videos: Sequence[str], *, where: str) -> list[int]:
+    position = {video: row for row, video in enumerate(split.ids)}
+    absent = [video for video in videos if video not in position]
+    if absent:
+        raise DataError(f"{where}: holds no video {', '.join(absent)}, must be ids of the manifest")
+    first = {label: row for row, label in reversed(list(enumerate(split.labels)))}
+    rows = [position[video] for video in videos] or [first[label] for label in sorted(first)]
+    if not rows:
+        raise DataError(f"{where}: holds no video, must hold at least one to show")
+    return rows
+
+
+def _layers(seen: Sequence[_Seen], scales: Sequence[float]) -> list[dict[str, Any]]:
+    """Of each layer its size, the gate that has the full colour, and the mean of |gate| of both planes."""
+    layers = []
+    for place, scale in enumerate(scales):
+        first = seen[0].planes[place]
+        values = torch.stack([item.planes[place].values for item in seen]).abs()  # (clips, T, 2, H, W)
+        shares = [round(float(values[:, :, plane].mean()), 4) for plane in (0, 1)]
+        layers.append(
+            {
+                "name": first.layer,
+                "channels": first.processed,
+                "height": first.values.shape[-2],
+                "width": first.values.shape[-1],
+                "scale": round(scale, 4),
+                "mean": shares,
+            }
+        )
+    return layers
+
+
+def _write_clip(
+    folder: Path, item: _Seen, scales: Sequence[float], split: Split, manifest: Manifest, info: CheckpointInfo
+) -> dict[str, Any]:
+    """The picture: a row of frames, then two rows a layer; returns what the index says of it."""
+    rows = [[_frame(frame) for frame in item.frames]]
+    for planes, scale in zip(item.planes, scales, strict=True):
+        rows += [[_plane(planes.values[t, plane], scale) for t in range(len(planes.values))] for plane in (0, 1)]
+    step = CELL + GAP
+    sheet = Image.new("RGB", (len(rows[0]) * step - GAP, len(rows) * step - GAP), _PAPER)
+    for line, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            sheet.paste(picture, (column * step, line * step))
+    data = io.BytesIO()
+    sheet.save(data, "PNG", optimize=True)
+    video = split.ids[item.row]
+    name = f"{slug(video.replace('/', '-'))}.png"
+    write_atomically(folder / name, data.getvalue())
+    return {
+        "video": video,
+        "label": manifest.classes[split.labels[item.row]],
+        "predicted": info.classes[item.predicted],
+        "shard": split.shards[item.row],
+        "frames": item.wanted,
+        "file": name,
+        "sha256": sha256_bytes(data.getvalue()),
+    }
+
+
+def _frame(frame: torch.Tensor) -> Image.Image:
+    picture = Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy())
+    return picture.resize((CELL, CELL), Image.Resampling.LANCZOS)
+
+
+def _plane(values: torch.Tensor, scale: float) -> Image.Image:
+    """A plane in colours: orange above zero, blue below; without interpolation, so that its true size shows."""
+    share = (values / scale if scale > 0 else values).clamp(-1, 1).numpy()[..., None]
+    ends = np.where(share < 0, np.array(_BACKWARD), np.array(_FORWARD))
+    pixels = np.rint(np.array(_NONE) + np.abs(share) * (ends - np.array(_NONE))).astype(np.uint8)
+    return Image.fromarray(pixels).resize((CELL, CELL), Image.Resampling.NEAREST)
+
+
+def _readable(index: dict[str, Any]) -> bytes:
+    """JSON with a line a layer and a clip, so that git shows what changed."""
+    lists = ("layers", "clips")
+    head = json.dumps({key: value for key, value in index.items() if key not in lists}, ensure_ascii=False)
+    parts = [
+        f'"{key}": [\n ' + ",\n ".join(json.dumps(item, ensure_ascii=False) for item in index[key]) + "\n]"
+        for key in lists
+    ]
+    return f"{head[:-1]}, {', '.join(parts)}}}\n".encode()

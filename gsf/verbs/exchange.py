@@ -1,0 +1,68 @@
+"""Verbs that hand results and benchmarks to other programs, and that sign results."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verbs of this area."""
+    crate = verbs.add_parser("export-crate", help="the results of a study as a Workflow Run RO-Crate")
+    crate.add_argument("study")
+    crate.add_argument("--to", type=Path, metavar="PLACE", help="new folder, or .zip file; default: STUDY-crate.zip")
+    crate.add_argument("--licence", metavar="URL", help="of what is in the crate; default: the project's LICENSE")
+    crate.set_defaults(call=_export_crate)
+    croissant = verbs.add_parser("export-croissant", help="a benchmark as a Croissant description of a data set")
+    croissant.add_argument("benchmark")
+    croissant.add_argument("--to", type=Path, metavar="FOLDER", help="new folder; default: BENCHMARK-croissant")
+    croissant.set_defaults(call=_export_croissant)
+    sign = verbs.add_parser("sign", help="sign the results of a study")
+    sign.add_argument("study", nargs="?", help="a study with results")
+    sign.add_argument("--key", type=Path, metavar="FILE", help="private key")
+    sign.add_argument("--new-key", type=Path, metavar="FILE", help="instead: make a key pair, FILE and FILE.pub")
+    sign.set_defaults(call=_sign)
+    check = verbs.add_parser("verify-signature", help="hold the results of a study against their signature")
+    check.add_argument("study")
+    check.add_argument("--key", type=Path, required=True, metavar="FILE", help="public key of who is to have signed")
+    check.set_defaults(call=_verify_signature)
+
+
+def _export_crate(args: argparse.Namespace) -> None:
+    from gsf.exchange.crate import export_crate
+    from gsf.project import Project
+
+    to = args.to or Path(f"{args.study}-crate.zip")
+    print(export_crate(Project.here(), args.study, to, licence=args.licence).to_text())
+
+
+def _export_croissant(args: argparse.Namespace) -> None:
+    from gsf.exchange.croissant import export_croissant
+    from gsf.project import Project
+
+    to = args.to or Path(f"{args.benchmark}-croissant")
+    print(export_croissant(Project.here(), args.benchmark, to).to_text())
+
+
+def _sign(args: argparse.Namespace) -> None:
+    from gsf.errors import ParamsError
+    from gsf.exchange.keys import new_key_pair
+    from gsf.exchange.signature import sign
+    from gsf.project import Project
+
+    if (args.new_key is None) == (args.study is None or args.key is None) or (args.new_key and args.key):
+        raise ParamsError("gsf sign: must come with STUDY and --key FILE, or with --new-key FILE alone")
+    if args.new_key is not None:
+        public, keyid = new_key_pair(args.new_key)
+        print(f"{args.new_key}: private key, keep it; {public}: public key {keyid[:12]}, give it away")
+        return
+    project = Project.here()
+    path = sign(project, args.study, args.key)
+    print(f"{project.relative(path)}: signed; commit it with the results")
+
+
+def _verify_signature(args: argparse.Namespace) -> None:
+    from gsf.exchange.signature import check_signature
+    from gsf.project import Project
+
+    print(check_signature(Project.here(), args.study, args.key).to_text())

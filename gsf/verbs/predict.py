@@ -1,0 +1,64 @@
+"""`gsf predict`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add(verbs: Any) -> None:
+    """Add the verb to the parser."""
+    verb = verbs.add_parser("predict", help="what a trained network says of videos")
+    verb.add_argument("videos", nargs="+", type=Path, metavar="VIDEO|FOLDER")
+    verb.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
+    verb.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
+    verb.add_argument("--top", type=int, default=5, help="classes shown of each answer; default: 5")
+    verb.add_argument("--window", type=float, metavar="SECONDS", help="an answer for each window of a long video")
+    verb.add_argument("--stride", type=float, metavar="SECONDS", help="from window to window; default: half a window")
+    verb.add_argument("--timeline", type=Path, metavar="FOLDER", help="with --window: a picture of each video")
+    verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    verb.add_argument("--csv", type=Path, metavar="FILE", help="write a table too")
+    verb.add_argument("--json", action="store_true", help="one JSON object a line, the first about the network")
+    verb.set_defaults(call=_predict)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from gsf.deploy.trained import find_trained
+    from gsf.errors import ParamsError
+    from gsf.predict.answers import to_csv, to_json, to_text
+    from gsf.predict.job import prepare
+    from gsf.predict.predict import video_files
+    from gsf.provenance.hashing import write_atomically
+
+    if args.window is None and (args.stride is not None or args.timeline is not None):
+        raise ParamsError("gsf predict: --stride and --timeline must come with --window SECONDS")
+    if args.top < 1:
+        raise ParamsError(f"gsf predict: --top is {args.top}, must be 1 or more")
+    job = prepare(
+        find_trained(args.model),
+        protocol=args.protocol,
+        benchmark=args.benchmark,
+        window=args.window,
+        stride=args.stride,
+        timelines=args.timeline,
+        device=args.device,
+    )
+    files = video_files(args.videos)
+    print(json.dumps(job.facts) if args.json else job.in_words, file=sys.stdout if args.json else sys.stderr)
+    done = []
+    for prediction in job.predictor.predict(files):
+        done.append(prediction)
+        print(json.dumps(to_json(prediction, top=args.top)) if args.json else to_text(prediction, top=args.top))
+        sys.stdout.flush()
+        if prediction.problem is not None:
+            print(f"no answer: {prediction.problem}", file=sys.stderr)
+    if args.csv is not None:
+        write_atomically(args.csv, to_csv(done, top=args.top))
+    failed = sum(prediction.problem is not None for prediction in done)
+    if failed:
+        print(f"{failed} of {len(done)} videos have no answer", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,187 @@
+"""What `gsf predict` says is what `gsf evaluate` says, whatever is wrong with some of the files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gsf.cli import main
+from gsf.data.lists import read_manifest
+from gsf.errors import ParamsError, VideoError
+from gsf.evaluate.metrics import video_probabilities
+from gsf.evaluate.scores import read_scores
+from gsf.evaluate.stage import run as evaluate
+from gsf.predict.answers import COLUMNS, ranked
+from gsf.predict.timeline import leading_classes
+from gsf.predict.windows import Sliding, parts
+from gsf.project import Project
+from tests.evaluate.test_stage import write_training
+
+TEN = "name: 2x2x10\nframes: 2\nclips: 2\ncrops: 10\naverage: probabilities\n"
+
+
+@pytest.fixture
+def project(small_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Arrow's small copy with an untrained network, `gsf-s0`, and the current folder in it."""
+    made = small_project()
+    write_training(made)
+    made.plan_file.write_text("study: s\n")
+    (made.root / "params/protocols/2x2x10.yaml").write_text(TEN)
+    monkeypatch.chdir(made.root)
+    return made
+
+
+def answers(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    """The objects that `gsf predict --json` prints, the first about the network."""
+    capsys.readouterr()
+    main(["predict", *arguments, "--model", "gsf-s0", "--device", "cpu", "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("protocol", ["2x1x1", "2x2x3", "2x2x10"])
+def test_a_file_gets_the_probabilities_that_its_shard_gets(
+    project: Project, capsys: pytest.CaptureFixture[str], protocol: str
+) -> None:
+    evaluate(project, benchmark="arrow", study="s", run="gsf-s0", protocol=protocol, threads=1, workers=0, device="cpu")
+    scores = read_scores(project.scores("s", "gsf-s0", protocol))
+    facts, *found = answers(capsys, *(f"data/arrow/videos/{name}" for name in scores.ids), "--protocol", protocol)
+    assert facts["benchmark"] == "arrow"
+    assert [item["video"] for item in found] == [f"data/arrow/videos/{name}" for name in scores.ids]
+    expected = video_probabilities(scores)
+    for item, row in zip(found, expected, strict=True):
+        (answer,) = item["answers"]  # type: ignore[misc]
+        assert len(answer["top"]) == 5
+        for label_and_value, (label, value) in zip(answer["top"], ranked(scores.classes, row.tolist()), strict=False):
+            assert label_and_value["probability"] == pytest.approx(value, abs=1e-5)
+            assert label_and_value["label"] == label or np.ptp(row) < 1e-3
+
+
+def test_a_folder_with_bad_files_answers_for_the_others_and_names_them(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = sorted((project.root / "data/arrow/videos/left").glob("*.mp4"))
+    folder = tmp_path / "mine"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.mp4").write_bytes(good[0].read_bytes())
+    (folder / "b.mp4").write_text("#EXTM3U\nfile:///etc/passwd\n")
+    (folder / "sub/-c d.mp4").write_bytes(good[1].read_bytes())
+    (folder / "notes.txt").write_text("no video")
+    table = tmp_path / "table.csv"
+    code = main(["predict", str(folder), "--model", "gsf-s0", "--device", "cpu", "--top", "2", "--csv", str(table)])
+    said = capsys.readouterr()
+    assert code == 1
+    assert "no answer: b.mp4: cannot be" in said.err
+    assert "1 of 3 videos have no answer" in said.err
+    assert "a.mp4\n  " in said.out
+    assert "b.mp4: NO ANSWER" in said.out
+    rows = list(csv.DictReader(table.open()))
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["video"], row["rank"]) for row in rows] == [
+        ("a.mp4", "1"),
+        ("a.mp4", "2"),
+        ("sub/-c d.mp4", "1"),
+        ("sub/-c d.mp4", "2"),
+    ]
+
+
+def test_a_long_video_gets_an_answer_for_each_window_and_a_picture(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = min((project.root / "data/arrow/videos/up").glob("*.mp4"))
+    _, found = answers(
+        capsys, str(video), "--window", "0.25", "--stride", "0.125", "--timeline", str(tmp_path / "pictures")
+    )
+    listed = found["answers"]
+    manifest = read_manifest(project, "arrow")
+    frames = dict(zip(manifest.ids, manifest.frames, strict=True))[f"up/{video.name}"]
+    assert [(item["start_frame"], item["stop_frame"]) for item in listed] == [  # type: ignore[attr-defined]
+        (part.start, part.stop) for part in parts(frames, Fraction(12), Sliding(0.25, 0.125), video="")
+    ]
+    picture = Image.open(tmp_path / "pictures" / f"{video.name}.png")
+    assert picture.width > 500
+    assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_windows_cover_every_frame_and_the_last_ends_with_the_video() -> None:
+    for frames in (1, 7, 24, 25, 100, 101):
+        for seconds, stride in ((1.0, 0.5), (1.0, 1.0), (0.3, 0.1), (50.0, 3.0)):
+            found = parts(frames, Fraction(24), Sliding(seconds, stride), video="v")
+            assert found[0].start == 0
+            assert found[-1].stop == frames
+            covered = {frame for part in found for frame in range(part.start, part.stop)}
+            assert covered == set(range(frames))
+            assert len({part.start for part in found}) == len(found)
+            assert {part.stop - part.start for part in found} == {min(frames, max(1, round(24 * seconds)))}
+
+
+@pytest.mark.parametrize(("seconds", "stride"), [(0, 0), (1, 2), (-1, -1), (1, 0)])
+def test_windows_that_leave_frames_out_are_refused(seconds: float, stride: float) -> None:
+    with pytest.raises(ParamsError, match="must be seconds above 0, the stride at most the window"):
+        Sliding(seconds, stride)
+
+
+def test_windows_need_a_frame_rate() -> None:
+    with pytest.raises(VideoError, match=r"v\.mp4: gives no frame rate"):
+        parts(10, None, Sliding(1, 1), video="v.mp4")
+    assert parts(10, None, None, video="v.mp4")[0].seconds is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--stride", "1"], "--stride and --timeline must come with --window"),
+        (["--top", "0"], "--top is 0, must be 1 or more"),
+        (["--protocol", "4x1x1"], "protocol 4x1x1: frames is 4, must be the num_segments of the model, 2"),
+        (["--benchmark", "nowhere"], "nowhere.yaml"),
+    ],
+)
+def test_what_does_not_fit_is_said(
+    project: Project, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    (project.root / "params/protocols/4x1x1.yaml").write_text("name: 4x1x1\nframes: 4\nclips: 1\ncrops: 1\n")
+    assert main(["predict", "data/arrow/videos", "--model", "gsf-s0", "--device", "cpu", *arguments]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_said(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for place, words in ((tmp_path / "none.mp4", "is not there"), (empty, "holds no video")):
+        assert main(["predict", str(place), "--model", "gsf-s0"]) == 1
+        assert words in capsys.readouterr().err
+    assert main(["predict", str(empty), "--model", "gsf-s9"]) == 1
+    assert "here: gsf-s0" in capsys.readouterr().err
+
+
+def test_a_file_without_a_receipt_answers_outside_of_any_project(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / "net.safetensors"
+    alone.write_bytes(project.checkpoint("s", "gsf-s0").read_bytes())
+    video = min((project.root / "data/arrow/videos/up").glob("*.mp4"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(video), "--model", str(alone), "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert "no receipt" in said.err
+    assert "256 px on the short side, because no benchmark says" in said.err
+    ten = tmp_path / "project0/params/protocols/2x2x10.yaml"
+    assert ten.is_file()
+    monkeypatch.chdir(project.root)
+    assert main(["predict", str(video), "--model", str(alone), "--protocol", "2x2x10"]) == 1
+    assert "mirrored views must come with a network whose benchmark is known" in capsys.readouterr().err
+
+
+def test_the_leading_classes_come_in_the_order_in_which_they_lead() -> None:
+    from gsf.predict.answers import Answer
+    from gsf.predict.windows import Part
+
+    tops = (("b", 0.9), ("c", 0.1)), (("a", 0.6), ("b", 0.4)), (("b", 0.5), ("d", 0.45))
+    found = leading_classes([Answer(Part(i, i + 1, None), top) for i, top in enumerate(tops)])
+    assert found == ["b", "a", "d", "c"]

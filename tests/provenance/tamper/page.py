@@ -1,0 +1,82 @@
+"""The page `docs/tamper.md`: what verify found of every damage to every kind of file.
+
+python -m tests.provenance.tamper.page    # build a finished study, damage it, and write the page anew
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.provenance.finished import REPOSITORY
+from tests.provenance.tamper.damages import DAMAGES
+from tests.provenance.tamper.kinds import ARTEFACTS, Group
+from tests.provenance.tamper.run import Matrix, Outcome, prepared
+from tests.small_project import make_data
+
+PAGE = REPOSITORY / "docs" / "tamper.md"
+COMMAND = "python -m tests.provenance.tamper.page"
+_BEGIN, _END = "<!-- matrix -->", "<!-- /matrix -->"
+_TITLES: dict[Group, str] = {
+    "output": "What stages write, in `data/` and `runs/`",
+    "receipt": "Receipts beside what stages write",
+    "kept": "Receipts in `results/`",
+    "evidence": "Evidence in `results/`",
+    "result": "Results",
+    "shown": "Tables shown elsewhere",
+    "root": "Roots in git",
+    "elsewhere": "Roots outside of the project",
+    "params": "Parameters and code",
+    "state": "State",
+    "none": "Files that no receipt lists",
+}
+
+
+def render(matrix: Matrix) -> str:
+    """The part of the page between its markers."""
+    cells = [found for artefact in ARTEFACTS for damage in DAMAGES if (found := matrix.cell(artefact, damage))]
+    wrong = [text for artefact in ARTEFACTS for damage in DAMAGES if (text := matrix.wrong(artefact, damage))]
+    named = sum(found.depth != "never" for found in cells)
+    lines = [
+        f"{len(ARTEFACTS)} kinds of files, {len(DAMAGES)} damages, {len(cells)} cells:"
+        f" {len(cells) - len(wrong)} are as they must be, {named} of them found and named.",
+    ]
+    for group, title in _TITLES.items():
+        lines += ["", f"**{title}**", "", *_table(matrix, group)]
+    return "\n".join(lines)
+
+
+def page(matrix: Matrix) -> str:
+    """The whole page with its matrix renewed."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
+    return f"{before}{_BEGIN}\n\n{render(matrix)}\n\n{_END}{rest.partition(_END)[2]}"
+
+
+def _table(matrix: Matrix, group: Group) -> Iterator[str]:
+    yield f"| | {' | '.join(DAMAGES)} |"
+    yield f"|---|{'---|' * len(DAMAGES)}"
+    for artefact in ARTEFACTS:
+        if artefact.group == group:
+            words = [_words(matrix.cell(artefact, damage)) for damage in DAMAGES]
+            yield f"| {artefact.kind} | {' | '.join(words)} |"
+
+
+def _words(found: Outcome | None) -> str:
+    if found is None:
+        return ""
+    if found.depth == "never":
+        return "git" if found.uncommitted else "-"
+    (kind,) = found.kinds
+    return found.depth if kind == "broken" else f"{found.depth}: {kind.removesuffix('_params').removesuffix('_code')}"
+
+
+def main() -> None:
+    """Try every cell and write the page."""
+    with tempfile.TemporaryDirectory() as folder, prepared(make_data(Path(folder) / "data"), Path(folder)) as matrix:
+        PAGE.write_text(page(matrix), encoding="utf-8")
+        print(render(matrix).splitlines()[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from gsf.errors import DataError, ParamsError
+from gsf.nn import create_model
+from gsf.nn.insertion import TemporalConv2d
+from gsf.project import Project
+from gsf.site.draw_frames import draw_frames
+from gsf.site.draw_gates import Asked, draw_gates
+from gsf.site.frames import frame_sheets
+from gsf.site.gate_planes import gate_planes
+from gsf.site.gates import gate_pictures
+from gsf.site.study import read_study
+
+
+@pytest.mark.parametrize("temporal", ["gsf", "gsm"])
+def test_planes_are_what_the_gate_gives_for_what_enters_its_layer(temporal: str) -> None:
+    torch.manual_seed(0)
+    model = create_model("resnet18", temporal, 5, 4).eval()  # type: ignore[arg-type]
+    for module in model.modules():
+        if isinstance(module, TemporalConv2d):
+            torch.nn.init.normal_(module.temporal.gate.weight, std=0.02)  # type: ignore[union-attr, arg-type]
+    clip = torch.randn(4, 3, 32, 32)
+    planes, predicted = gate_planes(model, clip)
+    assert [item.layer for item in planes] == [row.where for row in model.insertions]
+    assert planes[0].values.shape == (4, 2, 8, 8)
+    assert all(0 < float(item.values.abs().max()) <= 1 for item in planes)
+    assert predicted == int(model(clip[None]).argmax())
+
+    # by hand, in the first layer: what its convolution gives, through the gate alone
+    net = model.backbone
+    conv = net.get_submodule(planes[0].layer)
+    entering: list[torch.Tensor] = []
+    hook = conv.register_forward_pre_hook(lambda _, inputs: entering.append(inputs[0].detach()))
+    with torch.no_grad():
+        model(clip[None])
+        hook.remove()
+        x = torch.nn.functional.conv2d(entering[0], conv.weight, conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
+        expected = conv.temporal.gate(x[:, : planes[0].processed])[0]  # type: ignore[union-attr, operator]
+    torch.testing.assert_close(planes[0].values, expected)
+
+
+def test_a_network_at_its_start_moves_nothing() -> None:
+    model = create_model("resnet18", "gsf", 5, 4, start="identity").eval()
+    planes, _ = gate_planes(model, torch.randn(4, 3, 32, 32))
+    assert all(not item.values.any() for item in planes)
+
+
+def test_pictures_say_of_which_receipts_and_frames_they_are(shown: Project) -> None:
+    study = read_study(shown, "demo")
+    (pictures,) = gate_pictures(shown, study)
+    assert pictures.problem == ""
+    index = pictures.index
+    assert index["run"] == "gsf-s0"
+    assert study.chain.receipts[index["receipt"]].stage == "train@demo-gsf-s0"
+    assert {clip["label"] for clip in index["clips"]} == set(study.benchmarks["arrow"].classes)
+    assert all(len(clip["frames"]) == 2 and clip["shard"] in index["shards"] for clip in index["clips"])
+    assert index["layers"][0]["name"] == "layer1.0.conv2"
+    assert all(0 <= share <= 1 for layer in index["layers"] for share in layer["mean"])
+
+
+@pytest.fixture
+def copy(shown: Project, tmp_path: Path) -> Project:
+    """A copy of the finished study to spoil."""
+    return Project(Path(shutil.copytree(shown.root, tmp_path / "copy")))
+
+
+def test_pictures_that_are_not_those_that_were_drawn_are_not_shown(copy: Project) -> None:
+    study = read_study(copy, "demo")
+    folder = copy.results("demo") / "gates" / "gsf-s0"
+    picture = next(folder.glob("*.png"))
+    picture.write_bytes(picture.read_bytes() + b"x")
+    (found,) = gate_pictures(copy, study)
+    assert "not the picture" in found.problem
+    assert not found.files
+    index = json.loads((folder / "gates.json").read_bytes())
+    (folder / "gates.json").write_text(json.dumps({**index, "receipt": "0" * 64}), encoding="utf-8")
+    (found,) = gate_pictures(copy, study)
+    assert "another training" in found.problem
+    (folder / "gates.json").write_text("{", encoding="utf-8")
+    (found,) = gate_pictures(copy, study)
+    assert "damaged" in found.problem
+
+
+def test_frames_that_are_not_those_that_were_drawn_are_not_shown(copy: Project) -> None:
+    study = read_study(copy, "demo")
+    assert frame_sheets(copy, study, "arrow").strips["left/test_000.mp4"].frames
+    folder = copy.results("demo") / "frames" / "arrow"
+    sheet = next(folder.glob("*.webp"))
+    sheet.write_bytes(sheet.read_bytes() + b"x")
+    assert "not the picture" in frame_sheets(copy, study, "arrow").problem
+    shutil.rmtree(folder)
+    assert "gsf frames demo" in frame_sheets(copy, study, "arrow").problem
+
+
+def test_what_was_not_drawn_again_goes(copy: Project) -> None:
+    old = [
+        copy.results("demo") / "frames" / "arrow" / "099.webp",
+        copy.results("demo") / "gates" / "gsf-s0" / "old.png",
+    ]
+    for path in old:
+        path.write_bytes(b"old")
+    draw_frames(copy, "demo")
+    draw_gates(copy, Asked("demo", videos=("left/test_000.mp4",)))
+    assert not any(path.exists() for path in old)
+    assert [path.name for path in old[1].parent.glob("*.png")] == ["left-test_000.mp4.png"]
+
+
+def test_frames_of_videos_with_terms_stay_out_of_the_project(copy: Project, tmp_path: Path) -> None:
+    params = copy.params_file("benchmarks", "arrow")
+    text = params.read_text(encoding="utf-8")
+    start = text.index("render:")
+    params.write_text(text[:start] + text[text.index("extract:") :], encoding="utf-8")
+    for draw in (lambda to: draw_gates(copy, Asked("demo", to=to)), lambda to: draw_frames(copy, "demo", to=to)):
+        for to in (None, copy.root / "docs", copy.root / "docs" / ".." / "x"):
+            with pytest.raises(ParamsError, match="terms"):
+                draw(to)
+    draw_gates(copy, Asked("demo", to=tmp_path / "mine", videos=("left/test_000.mp4",)))
+    assert (tmp_path / "mine" / "gsf-s0" / "left-test_000.mp4.png").is_file()
+
+
+def test_what_cannot_be_drawn_is_said(shown: Project) -> None:
+    with pytest.raises(ParamsError, match="must be one of gsf-s0, tsn-s0"):
+        draw_gates(shown, Asked("demo", run="gsf-s9"))
+    with pytest.raises(ParamsError, match="has no gate"):
+        draw_gates(shown, Asked("demo", run="tsn-s0", videos=("left/test_000.mp4",)))
+    with pytest.raises(DataError, match="holds no video nowhere"):
+        draw_gates(shown, Asked("demo", videos=("nowhere",)))

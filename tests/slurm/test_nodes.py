@@ -1,0 +1,136 @@
+"""A training over two nodes of a real Slurm trains what as many processes on one machine train, and makes room."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gsf.pipeline import study
+from gsf.pipeline.record import record
+from gsf.provenance.receipt import read_receipt
+from tests.pipeline.tiny import Clone
+from tests.slurm.node import Node, wait_for, why_not
+from tests.slurm.test_slurm import SNAKEMAKE
+
+pytestmark = pytest.mark.slurm
+
+RUN = "runs/tiny/train/gsf-s0"
+TRAIN = "gsf train mini --study tiny --run gsf-s0 --model gsf-tiny --recipe tiny --seed 0 --threads 1 --devices 2"
+# What docs/cluster.md says of several nodes, without GPUs.
+SPREAD = "train:nodes=2 train:tasks=2 train:mpi=srun train:cpus_per_task=1 train:gpu=0 train:mem_mb=2000"
+MAKES_ROOM = "trap 'exit 75' TERM USR1; touch started; while :; do sleep 0.2; done"
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(f"NO SLURM TESTS: {reason}")
+    with Node(tmp_path_factory.mktemp("nodes"), nodes=2) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone whose data are there, with trainings by two processes that take long enough to be interrupted."""
+    clone = Clone(tmp_path_factory.mktemp("prepared") / "clone")
+    clone.edit("params/studies/tiny.yaml", "threads: 1", "threads: 1\ndevices: 2")
+    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 12")
+    study.activate(clone.project, "tiny")
+    clone.start().snakemake("data/mini/manifest.csv")
+    return clone
+
+
+@pytest.fixture
+def copy(prepared: Clone, tmp_path: Path) -> Clone:
+    return copied(prepared, tmp_path / "clone")
+
+
+@pytest.fixture(scope="module")
+def alone(prepared: Clone, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The receipt of two processes on this machine, as `dvc repro` and `snakemake --cores` start them."""
+    clone = copied(prepared, tmp_path_factory.mktemp("alone") / "clone")
+    clone.run(*TRAIN.split())
+    assert read_receipt(clone.root / RUN / "receipt.json").facts["processes"] == 2
+    return (clone.root / RUN / "receipt.json").read_bytes()
+
+
+def copied(clone: Clone, root: Path) -> Clone:
+    shutil.copytree(clone.root, root, symlinks=True)
+    made = Clone.__new__(Clone)
+    made.root, made.project = root, type(clone.project)(root)
+    return made
+
+
+def submit(clone: Clone, *command: str, options: tuple[str, ...] = (), **extra: str) -> str:
+    """The number of a job of two nodes that runs a command by the shipped script."""
+    asked = ("--parsable", "--nodes=2", "--mem=2000", *options, "workflow/slurm/train.sbatch")
+    return clone.run("sbatch", *asked, *command, **extra).strip()
+
+
+def state(nodes: Node, job: str) -> str:
+    return next(found["state"] for found in nodes.jobs() if found["id"] == job)
+
+
+def started(clone: Clone) -> Callable[[], bool]:
+    return (clone.root / "started").exists
+
+
+def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_one(
+    nodes: Node, copy: Clone, alone: bytes
+) -> None:
+    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD.split())
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
+    assert "2 processes on the 2 nodes of this job" in (copy.root / ".work/logs/train/tiny-gsf-s0.log").read_text()
+    assert "NumNodes=2" in nodes.run("scontrol", "show", "jobs", "--oneliner")
+    assert "train@tiny-gsf-s0" in record(copy.project).complete
+
+
+def test_torchrun_on_two_nodes_trains_the_same(nodes: Node, copy: Clone, alone: bytes) -> None:
+    words = ["srun", "--ntasks-per-node=1", "workflow/slurm/torchrun.sh", *TRAIN.split()[:-2]]
+    submit(copy, *words, options=("--wait",), GSF_PROCESSES="1")
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
+
+
+def test_asked_to_make_room_all_processes_stop_and_the_job_goes_on_later(
+    nodes: Node, copy: Clone, alone: bytes
+) -> None:
+    job = submit(copy, *TRAIN.split())
+    saved = copy.root / ".work/train/tiny/gsf-s0/state.safetensors"
+    wait_for(saved.exists, seconds=300, what="the first state")
+    nodes.run("scancel", "--batch", "--signal=USR1", job)
+    wait_for(lambda: state(nodes, job) == "PENDING", seconds=120, what="the job to be queued again")
+    assert not (copy.root / RUN / "receipt.json").exists()
+    assert saved.exists()
+    nodes.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm waits two minutes
+    wait_for(lambda: state(nodes, job) == "COMPLETED", seconds=300, what="the job to end")
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
+
+
+def test_a_training_that_cannot_start_ends_the_job_with_its_message(nodes: Node, copy: Clone) -> None:
+    job = submit(copy, *TRAIN.replace("gsf-tiny", "absent").split())
+    wait_for(lambda: state(nodes, job) == "FAILED", seconds=120, what="the job to fail")
+    assert "params/models/absent.yaml" in (copy.root / f"slurm-{job}.out").read_text()
+
+
+def test_a_job_that_is_cancelled_stays_cancelled(nodes: Node, copy: Clone) -> None:
+    job = submit(copy, "sh", "-c", MAKES_ROOM)
+    wait_for(started(copy), seconds=60, what="the job to start")
+    nodes.run("scancel", job)
+    wait_for(lambda: not nodes.jobs(states="running,completing,pending"), seconds=60, what="the job to end")
+    assert state(nodes, job) == "CANCELLED"
+
+
+def test_a_failure_that_no_signal_explains_is_not_queued_again(nodes: Node, copy: Clone) -> None:
+    done = subprocess.run(
+        ["sbatch", "--wait", "--mem=100", "workflow/slurm/train.sbatch", "sh", "-c", "exit 3"],
+        cwd=copy.root,
+        env=copy.environment(),
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == 3
