@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.storage import BENCHMARKS
 
+ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"
 MARKS = ("<!-- estimate -->", "<!-- /estimate -->")
 
@@ -46,6 +46,7 @@ TASKS = (
     Task("Something-Something V2", 168_913, 0, 24_777, 60, 2 * 3, "8x2x3"),
     Task("Kinetics-400", 240_000, 0, 19_906, 60, 10 * 3, "8x10x3-dense"),
 )
+FRAMES = 8  # of a clip
 ASSUMED = {
     "core_hour": 0.04,  # dollars; put your own
     "gpu_hour": 2.50,
@@ -62,7 +63,11 @@ def main() -> None:
     text = PAGE.read_text(encoding="utf-8")
     now = current(text)
     if args.check:
-        raise SystemExit(0 if now == text else "docs/scale.md: its tables are not those of bench/results, must be: run python bench/estimate.py")
+        raise SystemExit(
+            0
+            if now == text
+            else "docs/scale.md: its tables are not those of bench/results, must be: run python bench/estimate.py"
+        )
     PAGE.write_text(now, encoding="utf-8")
 
 
@@ -89,14 +94,15 @@ def data_rows(task: Task) -> dict[str, str]:
     core_hours = (frames * by_frames + size.videos * by_videos) / 3600
     low, high = kilobytes_a_frame()
     jobs = int(ASSUMED["nodes"])
+    protocols = " / ".join(item.protocol for item in TASKS)
     return {
         "videos, million frames": f"{size.videos:,}, {frames / 1e6:,.1f}",
         "extraction, core hours": f"{core_hours:,.0f}",
-        f"extraction, hours with {jobs} jobs of 2 cores": f"{core_hours / (2 * jobs):,.1f}",
+        f"extraction, minutes with {jobs} jobs of 2 cores": f"{core_hours * 60 / (2 * jobs):,.0f}",
         "extraction, cost": f"${core_hours * float(ASSUMED['core_hour']):,.2f}",
         "shards on disk, short side 256, quality 3": f"{frames * low / 1e6:,.0f}-{frames * high / 1e6:,.0f} GB",
         "clips of the training": f"{task.train * task.epochs / 1e6:,.1f} million",
-        f"views of the evaluation ({' / '.join(t.protocol for t in TASKS)})": f"{task.test * task.views / 1e6:,.2f} million",
+        f"views of the evaluation ({protocols})": f"{task.test * task.views / 1e6:,.2f} million",
     }
 
 
@@ -108,12 +114,13 @@ def training_lines() -> list[str]:
         if measured
         else "**No GPU has been measured**: the first column is an assumption, the rest follows."
     )
-    titles = ["clips/s of a GPU", "loader cores a GPU"]
+    titles = ["clips/s of a GPU", "loader cores a GPU", "MB/s it reads"]
     for task in TASKS:
         titles += [f"{task.name}: GPU hours of training", "of evaluation", "cost", "hours on 8 GPUs"]
     lines = [said, "", f"| {' | '.join(titles)} |", "|" + "---:|" * len(titles)]
     for rate in rates:
-        cells = [f"{rate:,.0f}", f"{rate / loader_rate():.1f}"]
+        read = rate * FRAMES * kilobytes_a_frame()[1] / 1e3
+        cells = [f"{rate:,.0f}", f"{rate / loader_rate():.1f}", f"{read:,.0f}"]
         for task in TASKS:
             training = task.epochs * (task.train + task.watched / float(ASSUMED["forward"])) / rate / 3600
             evaluation = task.test * task.views / (rate * float(ASSUMED["forward"])) / 3600
@@ -132,7 +139,9 @@ def extraction() -> tuple[float, float]:
     """Core seconds of a frame, and of a video besides, from the two cases of 240 lines."""
     found = []
     for row in rows("extract"):
-        match = re.fullmatch(r"(?:short|videos): (\d+) videos, (\d+) frames, (\d+) processes, short side 240", row["case"])
+        match = re.fullmatch(
+            r"(?:short|videos): (\d+) videos, (\d+) frames, (\d+) processes, short side 240", row["case"]
+        )
         if match:
             videos, frames, cores = map(int, match.groups())
             found.append((frames / videos, cores / row["value"]))  # frames and core seconds of a video

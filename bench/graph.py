@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.record import case, write
 
+ROOT = Path(__file__).resolve().parents[1]
 GOAL = 60.0  # seconds, of each command
 FORMATS = {"ssv1": "", "ssv2": "", "k400": "", "diving48": "", "epic100": "  target: action\n"}
 PUBLISHED_AS = {"k400": "kinetics400"}
@@ -93,9 +93,7 @@ class Project:
                 shutil.copy2(source, root / name, follow_symlinks=False)
         for name in benchmarks:
             format = PUBLISHED_AS.get(name, name)
-            text = BENCHMARK.format(
-                name=name, format=format, options=FORMATS[name], shards=shards, zeros="0" * 64
-            )
+            text = BENCHMARK.format(name=name, format=format, options=FORMATS[name], shards=shards, zeros="0" * 64)
             (root / f"params/benchmarks/{name}.yaml").write_text(text)
             self.put(f"videos/{name}/a.mp4")
         self.put("published/lists.csv")

@@ -81,9 +81,9 @@ def make_project(root: Path, *, size: int) -> tuple[Project, list[Path]]:
         path = project.shard("made", shard)
         made = [(f"{video:05d}", Made(number * count + video)) for video in range(count)]
         facts = {"logical_digest": write_shard(path, made)}
-        words, entry = ("gsf", "extract", "made", shard), "gsf.store.extract"
+        order, entry = ("gsf", "extract", "made", shard), "gsf.store.extract"
         inputs = linked_inputs(project, project.inventory_receipt("made"), [inventory])
-        result = StageResult(f"extract@made-{shard}", words, {}, inputs, [path], entry=entry, facts=facts)
+        result = StageResult(f"extract@made-{shard}", order, {}, inputs, [path], entry=entry, facts=facts)
         seal(project, result, project.extract_receipt("made", shard))
         files.append(path)
     return project, files

@@ -6,6 +6,7 @@ Heavy packages are imported inside the verb that needs them, so that `gsf --help
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -39,6 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read this has seen enough: `gsf trace ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13  # as a program that SIGPIPE ends
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or os.environ.get("GSF_TRACEBACK"):
+            raise
+        print(
+            f"error: {error.filename}: {error.strerror}, must be open to this account;"
+            " in a project that others own, work in a clone of your own: docs/storage.md",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, the same command goes on", file=sys.stderr)
         return 130
@@ -144,6 +154,7 @@ def _add_network_stages(verbs: Verbs[argparse.ArgumentParser]) -> None:
         verb.add_argument("--threads", type=_at_least(1), required=True, help="CPU threads; part of the result")
         verb.add_argument("--workers", type=_at_least(0), help="loader processes; default GSF_WORKERS or by cores")
         verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
+        verb.add_argument("--stage", metavar="DIR", help="copy the shards to this node's disk first; default GSF_STAGE")
         if name == "train":
             _add_training_options(verb)
         else:
@@ -350,6 +361,7 @@ def _train(args: argparse.Namespace) -> int:
         from gsf.train.launch import launch
 
         return launch(args.devices, sys.argv[1:])
+    _stage_shards(args)
     from gsf.project import Project
     from gsf.tracking.observers import training_observer
     from gsf.train.running import running_here
@@ -368,6 +380,12 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _stage_shards(args: argparse.Namespace) -> None:
+    """`--stage`, which like GSF_STAGE is a matter of this machine and no argument of a stage."""
+    if args.stage is not None:
+        os.environ["GSF_STAGE"] = args.stage
+
+
 def _convert(args: argparse.Namespace) -> None:
     from gsf.imported.stage import run
     from gsf.project import Project
@@ -376,6 +394,7 @@ def _convert(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    _stage_shards(args)
     from gsf.evaluate.stage import run
     from gsf.project import Project
 

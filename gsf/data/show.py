@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gsf.data.augment.clip import ClipTransform
 from gsf.data.clips import EvaluationClips, TrainingClips
-from gsf.data.inputs import flipped_labels, shard_paths, split_of
+from gsf.data.inputs import flipped_labels, split_of, stored_shards
 from gsf.data.lists import Manifest, read_manifest
 from gsf.data.sheet import Strip, draw_sheet
 from gsf.data.videos import Split, Videos
@@ -53,7 +53,7 @@ def show(project: Project, asked: Asked) -> str:
     split_name = "train" if asked.protocol is None else "test"
     split = split_of(manifest, split_name)
     rows = _rows(split, asked, where=f"{asked.benchmark}, split {split_name}")
-    videos = Videos(split, shard_paths(project, asked.benchmark, manifest))
+    videos = Videos(split, stored_shards(project, asked.benchmark, manifest))
     if asked.protocol is None:
         recipe = load(Recipe, project.params_file("recipes", recipe_name))
         strips, title = _training(videos, manifest, model, recipe, rows, asked), f"recipe {recipe_name}"
@@ -104,9 +104,7 @@ def _training(
     return strips
 
 
-def _views(
-    videos: Videos, manifest: Manifest, model: Model, protocol: Protocol, rows: Sequence[int]
-) -> list[Strip]:
+def _views(videos: Videos, manifest: Manifest, model: Model, protocol: Protocol, rows: Sequence[int]) -> list[Strip]:
     clips = EvaluationClips(videos, protocol=protocol, short_side=model.short_side, size=model.input_size)
     strips = []
     for row in rows:

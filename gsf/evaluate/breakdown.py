@@ -21,7 +21,6 @@ from gsf.evaluate.intervals import Interval, bootstrap_mean_class
 from gsf.evaluate.ranking import Booleans, Floats, rank_of_label, recalls, share_interval
 
 WHOLE = "action"  # what a class is called where classes have parts
-MEASURED = ("top1", "top5", "mean_class")
 
 
 @dataclass(frozen=True)
@@ -111,18 +110,6 @@ def breakdown_metrics(
                 counts[f"{name}.{metric}"] = int(rows.sum())
     names = {"parts": list(breakdown.whole_and_parts), "subsets": _subset_names(breakdown)}
     return {**metrics, "breakdown": names, "counts": counts, "intervals": intervals}
-
-
-def broken_down(metrics: Mapping[str, Any]) -> list[str]:
-    """The names of these metrics in a metrics.json, in the order of parts and subsets."""
-    names = metrics.get("breakdown", {"parts": [], "subsets": []})
-    found = [
-        ".".join(piece for piece in (subset, part, metric) if piece)
-        for subset in ("", *names["subsets"])
-        for part in names["parts"] or [""]
-        for metric in MEASURED
-    ]
-    return [name for name in found if "." in name and name in metrics]
 
 
 def _scored(

@@ -85,14 +85,14 @@ def compute_metrics(
     values, labels = video_scores(scores), scores.labels
     ranks = rank_of_label(values, labels)
     hit = ranks == 0
-    probabilities = video_probabilities(scores)
+    shares = video_probabilities(scores)
     per_class = {scores.classes[label]: recall for label, recall in recalls(hit, labels).items()}
     metrics: dict[str, Any] = {
         "n": len(scores.ids),
         "top1": float(hit.mean()),
         "top5": float((ranks < min(5, len(scores.classes))).mean()),
         "mean_class": float(np.mean(list(per_class.values()))),
-        "ece": expected_calibration_error(probabilities, hit),
+        "ece": expected_calibration_error(shares, hit),
         "per_class": per_class,
         "excluded": excluded,
     }
@@ -105,7 +105,7 @@ def compute_metrics(
     if right.size:
         metrics |= {"pair_accuracy": float(right.mean()), "pair_n": int(right.size)}
         intervals["pair_accuracy"] = share_interval(right)
-    more = breakdown_metrics(values, probabilities, labels, scores.ids, breakdown)
+    more = breakdown_metrics(values, shares, labels, scores.ids, breakdown)
     intervals |= more.pop("intervals", {})
     return metrics | more | {"intervals": {name: list(interval) for name, interval in intervals.items()}}
 

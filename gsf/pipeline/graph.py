@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +22,8 @@ from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
 
 CODE = "gsf/"  # dependencies below this folder are code
+
+Content = Callable[[str], dict[str, Any]]  # of a parameter file, by its path in the project
 
 
 def is_folder(path: str) -> bool:
@@ -101,7 +103,7 @@ class Graph:
 
     @cached_property
     def _inputs(self) -> dict[str, tuple[str, ...]]:
-        """The inputs of each stage; found once, since a runner asks many times and a folder may stand for many files."""
+        """The inputs of each stage, found once: a runner asks many times, and a folder may stand for many files."""
         below: dict[str, list[str]] = {}
         for out in self.writer:
             for folder in PurePosixPath(out).parents:
@@ -205,10 +207,11 @@ def _stage_from_json(item: dict[str, Any]) -> Stage:
 
 def _ask_dvc(project: Project) -> list[Stage]:
     with dvc_repo.opened(project, purpose="resolve its stages") as repo:
-        return [_resolved(project, item) for item in repo.index.stages]
+        content = cache(lambda file: read_yaml(project.root / file))  # of a parameter file that many stages name
+        return [_resolved(project, item, content) for item in repo.index.stages]
 
 
-def _resolved(project: Project, item: Any) -> Stage:
+def _resolved(project: Project, item: Any, content: Content) -> Stage:
     group, _, key = item.name.partition("@")
     deps: list[str] = []
     keys: dict[str, tuple[str, ...]] = {}
@@ -226,7 +229,7 @@ def _resolved(project: Project, item: Any) -> Stage:
         cmd=item.cmd,
         deps=tuple(sorted(dep for dep in deps if not dep.startswith(CODE))),
         code=tuple(sorted(dep for dep in deps if dep.startswith(CODE))),
-        params={file: _values(project, file, names) for file, names in keys.items()},
+        params={file: _values(file, names, content(file)) for file, names in keys.items()},
         keys=keys,
         outs=tuple(Out(path=path, cached=bool(out.use_cache)) for path, out in outs.items()),
         meta=dict(item.meta or {}),
@@ -234,8 +237,7 @@ def _resolved(project: Project, item: Any) -> Stage:
     )
 
 
-def _values(project: Project, file: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    values = read_yaml(project.root / file)
+def _values(file: str, keys: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
     missing = [key for key in keys if key not in values]
     if missing:
         raise ParamsError(f"{file}: {', '.join(missing)} is missing, must be given: dvc.yaml lists it for a stage")

@@ -31,17 +31,20 @@ def touch(project: Project, resolved: Graph, names: Collection[str]) -> tuple[st
     """`snakemake --touch` for those of the named stages of which all that they wait for is named too; returns them.
 
     Snakemake then has the parameters, code and inputs of these jobs in `.snakemake/metadata`, and notices a change.
+    Outputs on a file system that is read-only here, or of another user, keep the times that they have.
     """
     current: list[Stage] = []
     for stage in resolved.topological():
         if stage.name in names and all(before in current for before in resolved.upstream(stage)):
             current.append(stage)
     jobs = [stage for stage in current if not stage.always_changed]
+    foreign = [stage for stage in jobs if not all(_can_touch(project.root / out.path) for out in stage.outs)]
+    jobs = [stage for stage in jobs if stage not in foreign]
     told = _read(project.root / TOLD)
     new = [stage for stage in jobs if not stage.key or told.get(stage.name) != _state(project, resolved, stage)]
     if jobs:
         forced = ["--forcerun", *(stage.outs[0].path for stage in new)] if new else []
-        _snakemake(project, [*_QUIETLY, *forced, "--", *(stage.outs[0].path for stage in jobs)])
+        _snakemake(project, [*_QUIETLY, *forced, "--", *(stage.outs[0].path for stage in jobs)], foreign=foreign)
         states = {stage.name: _state(project, resolved, stage) for stage in jobs}
         write_atomically(project.root / TOLD, canonical_json({**told, **states}))
     return tuple(stage.name for stage in current)
@@ -87,7 +90,18 @@ def _place(path: Path) -> Any:
     return [stat.st_ino, stat.st_size, stat.st_mtime_ns, *inner]
 
 
-def _snakemake(project: Project, arguments: list[str]) -> None:
+def _can_touch(path: Path) -> bool:
+    """Whether this process may give a file or a link, or the mark that Snakemake leaves in a folder, a new time."""
+    if not path.exists():
+        return True  # Snakemake names what is missing
+    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+        return False
+    if path.is_dir() and not path.is_symlink():
+        return os.access(path, os.W_OK | os.X_OK)
+    return path.lstat().st_uid == os.geteuid() or (not path.is_symlink() and os.access(path, os.W_OK))
+
+
+def _snakemake(project: Project, arguments: list[str], *, foreign: Collection[Stage]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *arguments],
         cwd=project.root,
@@ -98,4 +112,8 @@ def _snakemake(project: Project, arguments: list[str]) -> None:
     )
     if done.returncode != 0:
         tail = "\n  ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise PipelineError(f"snakemake --touch failed with exit code {done.returncode}, must succeed\n  {tail}")
+        why = f"snakemake --touch failed with exit code {done.returncode}, must succeed"
+        if foreign:
+            names = ", ".join(stage.name for stage in foreign)
+            why += f"; outputs of {names} cannot be written here: let their owner run `gsf sync` where they can be"
+        raise PipelineError(f"{why}\n  {tail}")

@@ -64,21 +64,24 @@ def _forms(data: bytes, kind: str) -> Iterator[tuple[str, bytes]]:
             for form in (plain, plain.replace(b"\n", b"\r\n")):
                 yield "the same text with other line ends", start + form
     if kind == ".json":
-        yield "the same JSON in another layout", canonical_form(data)
-        yield "the same JSON in another layout", _records_form(data)
+        for form in _json_forms(data):
+            yield "the same JSON in another layout", form
     elif kind == ".csv":
         yield "the same table, written in another way", _table_form(data)
     elif kind == ".safetensors":
         yield "the same tensors and metadata, written in another way", _tensors_form(data)
 
 
-def _records_form(data: bytes) -> bytes:
-    from gsf.report.records import readable_json
+def _json_forms(data: bytes) -> Iterator[bytes]:
+    """In which the stages write JSON: canonical, indented, or a record a line; the last two keep the order of keys."""
+    from gsf.provenance.records import readable_json
 
+    yield canonical_form(data)
     value = json.loads(data, object_pairs_hook=_each_once)
-    if not isinstance(value, list):
-        raise ValueError("holds no list of records")
-    return readable_json(value)
+    for ascii_alone in (False, True):
+        yield (json.dumps(value, indent=2, ensure_ascii=ascii_alone) + "\n").encode("utf-8")
+    if isinstance(value, list):
+        yield readable_json(value)
 
 
 def _table_form(data: bytes) -> bytes:

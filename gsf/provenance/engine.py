@@ -55,4 +55,5 @@ def _receipts_in_lock(project: Project) -> dict[str, tuple[str, str]]:
 def check_committed(project: Project, study: str) -> Iterator[Finding]:
     """Files of the results that differ from git's."""
     for path in changed_files(project, f"results/{study}") or ():
-        yield Finding("uncommitted", path, "git has it otherwise, or not at all", f"commit results/{study}")
+        remedy = f"commit results/{study} where it is as it must be, else `git checkout` it"
+        yield Finding("uncommitted", path, "git has it otherwise, or not at all", remedy)

@@ -13,6 +13,7 @@ from typing import Any
 from gsf.project import Project, check_name
 
 ENSEMBLE = "ensemble"
+MEASURED = ("top1", "top5", "mean_class")
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,15 @@ def stage_name(study: str, run: str, protocol: str) -> str:
 def videos_of(metrics: Mapping[str, Any], metric: str) -> Any:
     """How many videos a metric of a metrics.json speaks of."""
     return metrics.get("counts", {}).get(metric, metrics["pair_n" if metric == "pair_accuracy" else "n"])
+
+
+def broken_down(metrics: Mapping[str, Any]) -> list[str]:
+    """The names of these metrics in a metrics.json, in the order of parts and subsets."""
+    names = metrics.get("breakdown", {"parts": [], "subsets": []})
+    found = [
+        ".".join(piece for piece in (subset, part, metric) if piece)
+        for subset in ("", *names["subsets"])
+        for part in names["parts"] or [""]
+        for metric in MEASURED
+    ]
+    return [name for name in found if "." in name and name in metrics]

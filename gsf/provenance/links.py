@@ -49,6 +49,7 @@ def check_layout(chain: Chain) -> Iterator[Finding]:
 
 def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
     """Every input names a receipt that is here and that promised exactly these bytes."""
+    missing: dict[tuple[str, str], list[str]] = {}  # what read something of a receipt that is not here, and what
     for receipt in receipts:
         for item in receipt.inputs:
             if item.receipt is None:
@@ -56,8 +57,7 @@ def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
             parent = chain.receipts.get(item.receipt)
             wrote = stage_of_path(item.path)
             if parent is None:
-                what = f"its receipt {item.receipt[:12]} is missing; {receipt.stage} read {item.path} from it"
-                yield Finding("broken", wrote, what, _RERUN_REPORT)
+                missing.setdefault((wrote, item.receipt), []).append(f"{receipt.stage} read {item.path}")
                 continue
             promised = parent.outputs.get(item.path)
             if promised != item.sha256:
@@ -67,6 +67,10 @@ def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
             if wrote not in (item.path, parent.stage):
                 what = f"{item.path} is written by this stage; {receipt.stage} names a receipt of {parent.stage} for it"
                 yield Finding("broken", wrote, what, _RERUN_REPORT)
+    for (wrote, digest), readers in missing.items():
+        more = f", and {len(readers) - 1} more" if len(readers) > 1 else ""
+        what = f"its receipt {digest[:12]} is missing; {readers[0]} from it{more}"
+        yield Finding("broken", wrote, what, _RERUN_REPORT)
 
 
 def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Finding]:

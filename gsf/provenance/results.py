@@ -27,6 +27,7 @@ _KEYS = {
 _INTERVAL = {"low", "high"}  # of 95 %; both, or neither for a metric that has none
 _RESTORE = "restore results/ from git, or run `gsf report` again"
 SNAKEMAKE_MARK = ".snakemake_timestamp"  # put by Snakemake into every folder that a rule writes; git and DVC ignore it
+_CURVES = ("curves.csv", "summary.json")  # no number rests on them: a copy that is not there is no finding
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
@@ -153,8 +154,8 @@ def check_evidence(project: Project, study: str, receipts: Sequence[Receipt]) ->
                     yield from _check_videos_digest(copy, name, receipt)
             elif copy.name == "metrics.json":
                 yield Finding("broken", receipt.stage, f"{name} is missing", _RESTORE)
-            elif not (project.root / path).is_file():
-                yield Finding("absent", receipt.stage, f"{path} has no copy in results/", "`dvc pull` or `dvc repro`")
+            elif copy.name not in _CURVES and not (project.root / path).is_file():
+                yield Finding("absent", receipt.stage, f"{path} is too large for results/", "`dvc pull` or `dvc repro`")
 
 
 def evidence_path(project: Project, study: str, path: str) -> Path | None:
@@ -165,7 +166,7 @@ def evidence_path(project: Project, study: str, path: str) -> Path | None:
             return folder / run / protocol / name
         case ("runs", _, "ensemble", run, "metrics.json" | "scores.safetensors" as name):
             return folder / run / ENSEMBLE / name
-        case ("runs", _, "train", run, "curves.csv" | "summary.json" as name):
+        case ("runs", _, "train", run, name) if name in _CURVES:
             return folder / run / name
         case ("data", benchmark, "inventory.csv" | "manifest.csv" | "manifest.json" as name):
             return folder / benchmark / name
@@ -230,7 +231,7 @@ def _link(path: str) -> str:
         case ("results", study, "evidence", run, protocol, name):
             kind = f"ensemble/{run}" if protocol == ENSEMBLE else f"evaluate/{run}/{protocol}"
             original = f"runs/{study}/{kind}/{name}"
-        case ("results", study, "evidence", run, "curves.csv" | "summary.json" as name) if is_trained(run):
+        case ("results", study, "evidence", run, name) if name in _CURVES and is_trained(run):
             original = f"runs/{study}/train/{run}/{name}"
         case ("results", _, "evidence", benchmark, "summary.json" | "subsets.csv" as name):
             original = f"data/{benchmark}/annotated/{name}"

@@ -9,8 +9,8 @@ from typing import Any
 
 from gsf.project import Project
 from gsf.provenance.findings import Finding
-from gsf.report.pages import index_title, markers, page_tables
-from gsf.report.records import METRICS, percent
+from gsf.provenance.pages import index_title, markers, page_tables
+from gsf.provenance.records import METRICS, percent
 
 
 def check_shown(project: Project, study: str, cells: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:

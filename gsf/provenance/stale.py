@@ -75,10 +75,10 @@ def another_is_active(project: Project, study: str) -> bool:
 
 def check_code(receipts: Iterable[Receipt]) -> Iterator[Finding]:
     """The modules that each stage ran are still the same; one finding a stage, which names all that changed."""
-    current = cache(_module_digest)
+    current, same_text = cache(_module_digest), cache(_same_text)
     for receipt in receipts:
         others = [(name, digest) for name, digest in receipt.content["code"].items() if current(name) != digest]
-        same = [name for name, digest in others if same_content_of(code.PACKAGE.parent / name, name, digest)]
+        same = [name for name, digest in others if same_text(name, digest)]
         changed = [name for name, _ in others if name not in same]
         if same:
             what = f"the same text with other line ends: {', '.join(sorted(same))}"
@@ -104,6 +104,10 @@ def check_environment(project: Project, receipts: Sequence[Receipt]) -> Iterator
 def _module_digest(name: str) -> str | None:
     path = code.PACKAGE.parent / name
     return sha256_file(path) if path.is_file() else None
+
+
+def _same_text(name: str, promised: str) -> bool:
+    return same_content_of(code.PACKAGE.parent / name, name, promised) is not None
 
 
 def _current(path: Path) -> dict[str, Any] | None:

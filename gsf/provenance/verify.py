@@ -101,9 +101,10 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     not_proven: list[str] = []
     cells = _cells(project, study, findings)
     report = _report(project, study, findings)
-    state = _check_state(project, study, [*chain.receipts.values(), *([report] if report else [])], not_proven)
-    if any(item.kind == "broken" and item.link == "report" for item in state):
-        report = None  # not the one that dvc.lock has: it is named, and what it says of others is no proof
+    if report is not None:
+        disagrees = [item for item in check_lock(project, study, [report], []) if item.link == report.stage]
+        findings += disagrees
+        report = None if disagrees else report  # what another one than dvc.lock has says of others is no proof
     starts = [chain.receipts[cell.receipt] for cell in cells if cell.receipt in chain.receipts]
     used = chain.closure([*([report] if report else []), *starts])
     everything = [*chain.receipts.values(), *([report] if report else [])]
@@ -118,7 +119,7 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     tables = {f"results/{study}/{name}" for name in ("README.md", "results.json")}
     if not any(item.link in tables | {cell.name for cell in cells} for item in findings if item.kind == "broken"):
         findings += check_shown(project, study, [vars(cell) for cell in cells])
-    findings += state
+    findings += _check_state(project, study, everything, not_proven)
     findings += check_committed(project, study)
     checked = {"cells": len(cells), "receipts": len(everything)}
     if deep:

@@ -43,7 +43,10 @@ class Weights:
         """The sha256 of what lies there, read now or remembered by `hashes`; None where it is not here."""
         if self.file is None or not self.file.is_file():
             return None
-        return hashes.sha256(self.file) if hashes else sha256_file(self.file)
+        try:
+            return hashes.sha256(self.file) if hashes else sha256_file(self.file)
+        except PermissionError:  # somebody else's project, where nothing can be remembered
+            return sha256_file(self.file)
 
 
 def weights_of(project: Project, receipt: Receipt) -> list[Weights]:

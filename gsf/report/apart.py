@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gsf.evaluate.breakdown import MEASURED
-from gsf.report.records import METRICS, Metrics, percent
+from gsf.provenance.evaluated import MEASURED
+from gsf.provenance.records import METRICS, Metrics, percent
 
 ALL = "all"  # in place of a subset
 

@@ -24,6 +24,7 @@ from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding, Verdict
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
+from gsf.provenance.records import metric_cells, readable_json
 from gsf.provenance.results import evidence_path
 from gsf.provenance.shown import accuracy_rows
 from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
@@ -32,7 +33,6 @@ from gsf.report.combined import check_combined
 from gsf.report.found import Place, evaluations_of, scores_file
 from gsf.report.paired import Judged, comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
-from gsf.report.records import metric_cells, readable_json
 
 _REMEDY = "restore results/ from git, or run the evaluation and `gsf report` again"
 _NOT_SHOWN = "pictures, and what README.md says beside accuracies: they are the report's bytes, not made again"

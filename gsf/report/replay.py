@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from gsf.data.clips import EvaluationClips
 from gsf.data.decode import decode_frames
-from gsf.data.inputs import shard_paths, split_of
+from gsf.data.inputs import split_of, stored_shards
 from gsf.data.lists import read_manifest
 from gsf.data.videos import Videos
 from gsf.errors import EvaluationError, GsfError
@@ -98,7 +98,7 @@ def _extract_again(
     project: Project, benchmark: str, checked: dict[str, int], *, count: int, seed: int
 ) -> Iterator[Finding]:
     params = load(Benchmark, project.params_file("benchmarks", benchmark))
-    shards = sorted(shard_paths(project, benchmark, read_manifest(project, benchmark)))
+    shards = sorted(stored_shards(project, benchmark, read_manifest(project, benchmark)))
     planned = [(shard, video) for shard in shards for video in read_plan(project.shard_plan(benchmark, shard))]
     for place in chosen(len(planned), count=count, seed=seed):
         shard, video = planned[place]
@@ -177,7 +177,7 @@ def _logits(
         raise EvaluationError(f"{benchmark}: the manifest here lists other test videos than the scores, must be theirs")
     network, info = read_checkpoint(project.checkpoint(options["study"], options["run"]))
     clips = EvaluationClips(
-        Videos(split, shard_paths(project, benchmark, manifest)),
+        Videos(split, stored_shards(project, benchmark, manifest)),
         protocol=protocol,
         short_side=info.model.short_side,
         size=info.model.input_size,

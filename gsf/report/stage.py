@@ -8,13 +8,13 @@ from pathlib import Path
 from gsf.errors import EvaluationError
 from gsf.project import Project
 from gsf.provenance.hashing import write_atomically
+from gsf.provenance.pages import markers, page_tables
 from gsf.provenance.receipt import Receipt, StageResult, seal
+from gsf.provenance.records import readable_json
 from gsf.report.closure import closure
 from gsf.report.collect import Material, collect, evidence_files
-from gsf.report.pages import markers, page_tables
 from gsf.report.paired import comparisons, time_evidence
 from gsf.report.pictures import confusion_png, curves_png
-from gsf.report.records import readable_json
 from gsf.report.tables import cells, index_page, results_tables, study_page
 
 EVIDENCE_LIMIT = 1_000_000  # bytes; larger files stay out of git

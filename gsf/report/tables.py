@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gsf.provenance.pages import index_title
+from gsf.provenance.records import METRICS, metric_cells, percent
 from gsf.report.apart import apart_table
 from gsf.report.collect import Evaluation, Material
 from gsf.report.ensembles import ensembles_section
-from gsf.report.pages import index_title
 from gsf.report.paired import comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
-from gsf.report.records import METRICS, metric_cells, percent
 
 
 def cells(material: Material) -> list[dict[str, Any]]:

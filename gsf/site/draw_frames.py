@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from gsf.data.inputs import shard_paths, split_of
+from gsf.data.inputs import split_of, stored_shards
 from gsf.data.lists import read_manifest
 from gsf.data.sampling import segment_centres
 from gsf.data.videos import Videos
@@ -52,7 +52,7 @@ def _draw(project: Project, benchmark: str, folder: Path) -> dict[str, Any]:
     split = split_of(manifest, SPLIT)
     if not len(split):
         raise DataError(f"{benchmark}: the manifest has no video in the split {SPLIT!r}, must have one to show")
-    shards = shard_paths(project, benchmark, manifest)
+    shards = stored_shards(project, benchmark, manifest)
     receipts = {}
     for shard, path in shards.items():
         place = project.extract_receipt(benchmark, shard)

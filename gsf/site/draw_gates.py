@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from gsf.data.clips import EvaluationClips
-from gsf.data.inputs import shard_paths, split_of
+from gsf.data.inputs import split_of, stored_shards
 from gsf.data.lists import Manifest, read_manifest
 from gsf.data.preprocess import normalize
 from gsf.data.videos import Split, Videos
@@ -79,7 +79,7 @@ def draw_gates(project: Project, asked: Asked) -> str:
         linked_inputs(project, project.extract_receipt(benchmark, shard), [path])
     segments = info.model.num_segments
     clips = EvaluationClips(
-        Videos(split, shard_paths(project, benchmark, manifest)),
+        Videos(split, stored_shards(project, benchmark, manifest)),
         protocol=Protocol(name=f"{segments}x1x1", frames=segments, clips=1, crops=1),
         short_side=info.model.short_side,
         size=info.model.input_size,

@@ -29,7 +29,8 @@ def study_context(
     picture = (project.results(study.name) / "curves.png").is_file()
     return {
         "study": study,
-        "curves": [chart for column in COLUMNS if (chart := curve_chart(curves, column)) is not None],
+        "curves": [(COLUMNS[name][0], chart) for name in COLUMNS if (chart := curve_chart(curves, name)) is not None],
+        "curve_runs": [run.run for run in curves],
         "curve_rows": _curve_rows(curves),
         "curve_picture": f"pictures/{slug(study.name)}/curves.png" if picture and not curves else None,
         "confusions": list(_confusions(project, study)),

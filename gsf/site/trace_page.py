@@ -14,7 +14,7 @@ from gsf.provenance.trace_text import alike
 from gsf.site.study import BenchmarkInfo, Evaluation, StudyData
 from gsf.site.videos import class_page
 
-_FILES = 6  # named of many that are alike
+_FILES = 12  # named of many that are alike
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gsf.errors import GsfError
-from gsf.evaluate.breakdown import broken_down
 from gsf.params.flat import flatten
 from gsf.project import Project
+from gsf.provenance.evaluated import broken_down
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
 from gsf.tables import read_table

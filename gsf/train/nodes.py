@@ -1,8 +1,8 @@
 """The nodes of a Slurm job: which of them a training is spread over, and how its launchers find each other.
 
-Slurm starts one launcher a node (`srun`), and each starts its share of the processes (gsf/train/launch.py). They meet at
-a port of the first node, where the job script runs. What torchrun would add, a rendezvous whose members may change, would
-change the result: the number of processes is part of it.
+Slurm starts one launcher a node (`srun`), and each starts its share of the processes (gsf/train/launch.py). They meet
+at a port of the first node, where the job script runs. What torchrun would add, a rendezvous whose members may change,
+would change the result: the number of processes is part of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from gsf.errors import TrainError
 
 _PORT = "GSF_RENDEZVOUS_PORT"  # set for the launchers of a job of several nodes
 # Sizes of the job that srun would take for those of the step, against its options.
-_SIZES = ("SLURM_NTASKS", "SLURM_NPROCS", "SLURM_TASKS_PER_NODE", "SLURM_CPUS_PER_", "SLURM_DISTRIBUTION", "SLURM_STEP_")
+_SIZES = (
+    "SLURM_NTASKS",
+    "SLURM_NPROCS",
+    "SLURM_TASKS_PER_NODE",
+    "SLURM_CPUS_PER_",
+    "SLURM_DISTRIBUTION",
+    "SLURM_STEP_",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ def nodes_of_job() -> int:
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
     if tasks != "1":
         raise TrainError(
-            f"srun started `gsf train --devices` {tasks} times, must be once: it starts its processes on all nodes itself"
+            f"srun started `gsf train --devices` {tasks} times, must be once:"
+            " it starts its processes on all nodes itself"
         )
     given = os.environ.get("SLURM_JOB_NUM_NODES", "")
     if not given and shutil.which("squeue"):  # Snakemake keeps all but the job's number from what it runs

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from gsf.data.subsets import Subset
 from gsf.errors import EvaluationError
-from gsf.evaluate.breakdown import Breakdown, broken_down
+from gsf.evaluate.breakdown import Breakdown
 from gsf.evaluate.metrics import compute_metrics
 from gsf.evaluate.scores import Scores
+from gsf.provenance.evaluated import broken_down
 from tests.evaluate.test_metrics import make_scores
 
 # take plate, take cup, put plate, put cup

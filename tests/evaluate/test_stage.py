@@ -51,7 +51,7 @@ def write_training(project: Project, *, classes: list[str] | None = None) -> Non
     )
 
 
-def evaluate(project: Project, *, protocol: str = "2x2x3", workers: int = 0) -> Receipt:
+def evaluate(project: Project, *, protocol: str = "2x2x3", workers: int = 0, subsets: str | None = None) -> Receipt:
     return run(
         project,
         benchmark="arrow",
@@ -59,6 +59,7 @@ def evaluate(project: Project, *, protocol: str = "2x2x3", workers: int = 0) -> 
         run="gsf-s0",
         protocol=protocol,
         threads=1,
+        subsets=subsets,
         workers=workers,
         device="cpu",
     )
@@ -146,6 +147,26 @@ def test_workers_and_a_second_run_change_no_byte(project: Project, small_project
     first = evaluate(project)
     assert evaluate(project).digest == first.digest
     assert evaluate(other, workers=2).digest == first.digest
+
+
+def test_subsets_of_the_test_videos_get_metrics_of_their_own_and_the_receipt_has_their_table(project: Project) -> None:
+    videos = read_manifest(project, "arrow")
+    tested = [video for video, split in zip(videos.ids, videos.splits, strict=True) if split == "test"]
+    path = project.params_file("benchmarks", "arrow").with_suffix(".subsets.csv")
+    path.write_text(f"subset,part,id\nnight,,{tested[0]}\nnight,,{tested[2]}\n", encoding="utf-8")
+    name = project.relative(path)
+    receipt = evaluate(project, subsets=name)
+    metrics = json.loads(project.metrics(*PLACE).read_bytes())
+    first = read_scores(project.scores(*PLACE))
+    right = [first.logits[row].mean(axis=0).argmax() == first.labels[row] for row in (0, 2)]
+    assert metrics["night.top1"] == np.mean(right)
+    assert metrics["counts"]["night.top1"] == 2
+    assert [item.receipt for item in receipt.inputs if item.path == name] == [None]
+    assert f"--protocol 2x2x3 --subsets {name} --threads 1" in receipt.content["command"]
+
+    path.write_text("subset,part,id\nnight,,nowhere.mp4\n", encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"arrow.subsets.csv: subset 'night' has 'nowhere.mp4'"):
+        evaluate(project, subsets=name)
 
 
 def test_an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes(

@@ -124,9 +124,20 @@ class Clone:
         """Set up git and DVC once the files are as they should be."""
         self.run("git", "init", "-q", ".")
         shutil.copytree(ROOT / ".dvc", self.root / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "*.local"))
-        self.run("git", "add", ".")
-        self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start")
+        self.commit("start")
         return self
+
+    def cloned(self, root: Path) -> Clone:
+        """A `git clone` of this one: what git has, so nothing of `data/` and `runs/`."""
+        self.run("git", "clone", "-q", str(self.root), str(root))
+        other = Clone.__new__(Clone)
+        other.root, other.project = root, Project(root)
+        return other
+
+    def commit(self, message: str) -> None:
+        """Give git all that it does not ignore."""
+        self.run("git", "add", "--all")
+        self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message)
 
     def _program(self, name: str, command: list[str]) -> None:
         script = self.root / "bin" / name

@@ -8,7 +8,6 @@ from gsf.project import Project
 from gsf.provenance.chain import study_chain
 from gsf.provenance.findings import Verdict
 from gsf.provenance.hashing import sha256_bytes, sha256_file
-from gsf.provenance.receipt import read_receipt
 from gsf.provenance.verify import verify_study
 from tests.provenance.finished import rewrite, write_lock
 
@@ -52,12 +51,6 @@ class Sandbox:
         assert first != second
         one.write_bytes(second)
         other.write_bytes(first)
-
-    def forge(self, name: str, receipt: str) -> None:
-        """Change a file, and let its own receipt say that this is what the stage wrote."""
-        self.flip(name)
-        outputs = read_receipt(self.path(receipt)).outputs
-        rewrite(self.path(receipt), outputs={**outputs, name: sha256_file(self.path(name))})
 
     def kept(self, stage: str) -> str:
         """Path of the receipt of a stage among the results."""

@@ -20,7 +20,7 @@ from tests.provenance.tamper.project import PROTOCOL, build, follow, publish, se
 RUN = "gsf-s0"
 PLACE = (STUDY, RUN, PROTOCOL)
 STAGE = f"evaluate@{STUDY}-{RUN}-{PROTOCOL}"
-UNSIGNED = "receipts are not signed"
+UNSIGNED = "no signature is looked at"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ def built(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 
 @pytest.fixture
 def project(built: Project, tmp_path: Path) -> Project:
-    return Project(Path(shutil.copytree(built.root, tmp_path / "project")))
+    copy = Path(shutil.copytree(built.root.parent, tmp_path / "copy"))  # with the files from elsewhere
+    return Project(copy / built.root.name)
 
 
 def checked(project: Project) -> tuple[Verdict, Verdict]:

@@ -15,7 +15,7 @@ from gsf.provenance import code
 from gsf.provenance.chain import work_receipts
 from gsf.provenance.findings import Finding, Kind, Verdict
 from gsf.provenance.receipt import StageResult, root_input, seal
-from gsf.provenance.verify import verify, verify_study
+from gsf.provenance.verify import Verdicts, verify, verify_study
 from gsf.store.reader import ShardReader
 from tests.provenance.finished import REPOSITORY, git, rewrite
 
@@ -270,3 +270,29 @@ def test_shallow_check_loads_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_status_and_exit_code_tell_broken_from_equal_and_from_what_holds(finished_copy: Copy) -> None:
+    project = finished_copy()
+    assert (study(project).status, study(project).exit_code) == ("holds", 0)
+    metrics = project.metrics("demo", "gsf-s0", "2x1x1")
+    metrics.write_text(json.dumps(json.loads(metrics.read_bytes()), indent=2), encoding="utf-8")
+    verdict = study(project, deep=True)
+    assert (verdict.status, verdict.exit_code, verdict.ok) == ("equal", 3, True)
+    assert verdict.to_json()["status"] == "equal"
+    assert "EQUAL: nothing is broken, but other bytes of the same content: runs/demo/evaluate" in verdict.to_text()
+    (project.results("demo") / "README.md").unlink()
+    verdict = study(project, deep=True)
+    assert (verdict.status, verdict.exit_code, verdict.ok) == ("broken", 1, False)
+    assert Verdicts((study(project), verdict)).exit_code == 1
+
+
+def test_unreadable_plan_is_stale_and_that_of_another_study_is_said(finished_copy: Copy) -> None:
+    project = finished_copy()
+    text = project.plan_file.read_text(encoding="utf-8")
+    project.plan_file.write_text(text.replace("study: demo", "study: other"), encoding="utf-8")
+    verdict = study(project)
+    assert verdict.findings == ()
+    assert any("another study is active" in line for line in verdict.not_proven)
+    project.plan_file.write_text("study: [", encoding="utf-8")
+    assert [(item.kind, item.link) for item in study(project).findings] == [("stale_params", "report")]

@@ -26,6 +26,8 @@ EXCLUDED = {"id": "up/9.mp4", "split": "test", "label": "up", "reason": "no fram
 PLAN = {
     "study": "tiny",
     "threads": 1,
+    "devices": 1,
+    "train_options": {"threads": 1},
     "rendered": ["arrow"],
     "scanned": [],
     "annotated": [],

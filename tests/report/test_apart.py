@@ -5,8 +5,8 @@ import numpy as np
 from gsf.data.subsets import Subset
 from gsf.evaluate.breakdown import Breakdown
 from gsf.evaluate.metrics import compute_metrics
+from gsf.provenance.records import metric_cells
 from gsf.report.apart import apart_cells, apart_table
-from gsf.report.records import metric_cells
 from tests.evaluate.test_metrics import make_scores
 
 PARTS = {"class_parts": [{"verb": verb, "noun": noun} for verb in ("take", "put") for noun in ("plate", "cup")]}

@@ -104,7 +104,7 @@ def test_the_chain_behind_it_holds(reported: Project) -> None:
     starts = [chain.receipts[cell.receipt] for cell in cells]
     found = [
         *check_names(chain),
-        *check_cells(reported, chain, cells),
+        *check_cells(reported, chain, cells, report),
         *check_links(chain, [*receipts, report]),
         *check_reachable(chain, chain.closure([report, *starts])),
         *check_evidence(reported, "tiny", receipts),

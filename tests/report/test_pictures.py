@@ -5,8 +5,8 @@ import pytest
 
 from gsf.errors import EvaluationError
 from gsf.params.study import PlannedTraining
+from gsf.provenance.pages import page_tables
 from gsf.report.collect import Training
-from gsf.report.pages import page_tables
 from gsf.report.pictures import class_order, confusion_matrix, line_styles
 
 

@@ -145,6 +145,8 @@ def test_stale_receipts_and_evidence_are_removed(project: Project) -> None:
     assert not (folder / "evidence" / "gone-s0").exists()
     assert not (folder / "evidence" / "arrow" / "old.csv").exists()
     assert (folder / "evidence" / "arrow" / "manifest.csv").is_file()
+    curves = folder / "evidence" / "gsf-s0" / "curves.csv"
+    assert curves.read_bytes() == project.curves("tiny", "gsf-s0").read_bytes()
 
 
 def test_large_evidence_is_left_out_and_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

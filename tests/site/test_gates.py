@@ -11,6 +11,7 @@ from gsf.errors import DataError, ParamsError
 from gsf.nn import create_model
 from gsf.nn.insertion import TemporalConv2d
 from gsf.project import Project
+from gsf.site.curves import read_curves
 from gsf.site.draw_frames import draw_frames
 from gsf.site.draw_gates import Asked, draw_gates
 from gsf.site.frames import frame_sheets
@@ -132,3 +133,14 @@ def test_what_cannot_be_drawn_is_said(shown: Project) -> None:
         draw_gates(shown, Asked("demo", run="tsn-s0", videos=("left/test_000.mp4",)))
     with pytest.raises(DataError, match="holds no video nowhere"):
         draw_gates(shown, Asked("demo", videos=("nowhere",)))
+
+
+def test_changed_curves_in_evidence_are_broken_and_not_shown(copy: Project) -> None:
+    path = copy.results("demo") / "evidence" / "gsf-s0" / "curves.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("2.4", "0.4"), encoding="utf-8")
+    shutil.rmtree(copy.training("demo", "gsf-s0"))
+    study = read_study(copy, "demo")
+    assert study.verdict is not None
+    assert "train@demo-gsf-s0" in [finding.link for finding in study.verdict.of("broken")]
+    (maker,) = study.evaluations[2].makers
+    assert read_curves(copy, "demo", maker, series=1) is None

@@ -39,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone whose data are there, with trainings by two processes that take long enough to be interrupted."""
     clone = Clone(tmp_path_factory.mktemp("prepared") / "clone")
     clone.edit("params/studies/tiny.yaml", "threads: 1", "threads: 1\ndevices: 2")
-    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 12")
+    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 8")
     study.activate(clone.project, "tiny")
     clone.start().snakemake("data/mini/manifest.csv")
     return clone

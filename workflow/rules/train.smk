@@ -18,6 +18,7 @@ rule train:
         mem_mb=stages.memory("train"),
         runtime=stages.resource("train", "runtime"),
         gpu=stages.resource("train", "gpu"),
+        nodes=1,  # several: see docs/cluster.md
     params:
         cmd=stages.cmd("train"),
         values=stages.values("train"),

@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.numpy import load, save
 
 from gsf.provenance.hashing import canonical_json
-from gsf.report.records import readable_json
+from gsf.provenance.records import readable_json
 from gsf.store.layout import ENGINE
 
 

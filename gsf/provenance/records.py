@@ -7,8 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gsf.evaluate.breakdown import broken_down
-from gsf.provenance.evaluated import videos_of
+from gsf.provenance.evaluated import broken_down, videos_of
 
 # Metrics that become cells, in the order of the table, and how people read them.
 METRICS = {

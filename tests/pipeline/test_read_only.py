@@ -1,0 +1,133 @@
+"""Projects on shared file systems: `data/`, or all of it, can be read and not written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gsf.data import inventory, manifest
+from gsf.pipeline import study
+from gsf.store import extract
+from gsf.video import render
+from tests.pipeline.tiny import Clone, ToyClone
+from tests.unprivileged import obeying, read_only
+
+NOTHING = "Nothing to be done"
+CLEAN = "Data and pipelines are up to date"
+OF_GSF = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", "train@tiny-gsf-s0"]
+OF_RUN = ("mini", "--study", "tiny", "--run", "gsf-s0", "--threads", "1", "--device", "cpu")
+
+# One process for several verbs: importing torch takes longer than all of them.
+VERBS = """
+import contextlib, io, json, sys
+from gsf.cli import main
+for verb in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()) as errors:
+        code = main(verb)
+    print(json.dumps({"verb": verb[0], "code": code, "said": said.getvalue(), "errors": errors.getvalue()}))
+"""
+
+
+def gsf(clone: Clone, *verbs: tuple[str, ...]) -> list[dict[str, str]]:
+    """Run verbs without the right to override permissions; what each one said."""
+    done = subprocess.run(
+        obeying(sys.executable, "-c", VERBS, json.dumps(verbs)),
+        cwd=clone.root,
+        env=clone.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def codes(found: list[dict[str, str]]) -> dict[str, object]:
+    return {item["verb"]: item["code"] if item["code"] == 0 else item["errors"] + item["said"] for item in found}
+
+
+def files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file below a folder with size and time."""
+    return {
+        path.relative_to(folder).as_posix(): (path.lstat().st_size, path.lstat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The study `tiny` of one network and protocol, with its data; read only: copy it to change it."""
+    clone = Clone(tmp_path_factory.mktemp("read-only") / "clone")
+    clone.edit("params/studies/tiny.yaml", "  tsn: {benchmark: mini, model: tsn-tiny, recipe: tiny}\n", "")
+    clone.edit("params/studies/tiny.yaml", "[2x1x1, 2x2x1]", "[2x1x1]")
+    study.activate(clone.project, "tiny")
+    render.run(clone.project, "mini")
+    inventory.run(clone.project, "mini")
+    for shard in ("00", "01"):
+        extract.run(clone.project, "mini", shard)
+    manifest.run(clone.project, "mini")
+    shutil.rmtree(clone.project.work())
+    return clone
+
+
+def test_all_behind_the_data_works_where_data_is_read_only_and_of_another_user(extracted: Clone) -> None:
+    data = extracted.root / "data"
+    read_only(data)
+    before = files(data)
+    done = gsf(
+        extracted,
+        ("train", *OF_RUN, "--model", "gsf-tiny", "--recipe", "tiny", "--seed", "0"),
+        ("evaluate", *OF_RUN, "--protocol", "2x1x1"),
+        ("report", "tiny"),
+        ("verify", "tiny", "--deep", "--recompute", "--replay", "2"),
+        ("trace", "mini/gsf-s0/2x1x1/top1"),
+        ("show", "mini", "--count", "2", "--out", "sheet.png"),
+    )
+    assert codes(done) == dict.fromkeys(("train", "evaluate", "report", "verify", "trace", "show"), 0)
+    assert "OK: nothing is broken" in next(item["said"] for item in done if item["verb"] == "verify")
+    assert files(data) == before
+
+    whole = files(extracted.root)
+    read_only(extracted.root)
+    *reading, writing = gsf(
+        extracted,
+        ("verify", "tiny", "--deep", "--recompute"),
+        ("trace", "mini/gsf-s0/2x1x1/top1"),
+        ("report", "tiny"),
+    )
+    assert codes(reading) == {"verify": 0, "trace": 0}
+    assert files(extracted.root) == whole
+    assert writing["code"] == 1
+    assert "must be open to this account" in writing["errors"]
+    assert "docs/storage.md" in writing["errors"]
+
+
+@pytest.mark.pipeline
+def test_both_runners_work_where_data_is_read_only_and_of_another_user(tmp_path: Path) -> None:
+    clone = ToyClone(tmp_path / "clone")
+    clone.start()
+    clone.dvc("repro")
+    clone.ran()
+    read_only(clone.root / "data")
+    before = files(clone.root / "data")
+
+    def run(*module: str) -> str:
+        return clone.run(*obeying(sys.executable, "-m", *module))
+
+    clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
+    run("dvc", "repro")
+    assert clone.ran() == OF_GSF
+    run("gsf.cli", "sync")
+    assert NOTHING in run("snakemake", "-n")
+    clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.5", "dropout: 0.25")
+    run("snakemake", "--cores", "2")
+    assert clone.ran() == OF_GSF
+    run("gsf.cli", "record")
+    assert CLEAN in run("dvc", "status")
+    assert NOTHING in run("snakemake", "-n")
+    assert files(clone.root / "data") == before
