@@ -1,4 +1,4 @@
-"""Hours, cores, GPUs, disk and cost of Something-Something V2 and Kinetics-400, from the rates in bench/results.
+"""The tables of docs/scale.md: graphs, and what Something-Something V2 and Kinetics-400 need, from bench/results.
 
     python bench/estimate.py            # renews the tables in docs/scale.md
     python bench/estimate.py --check    # exit code 1 where they are not those of bench/results
@@ -24,7 +24,6 @@ from bench.storage import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"
-MARKS = ("<!-- estimate -->", "<!-- /estimate -->")
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,27 @@ def main() -> None:
 
 def current(text: str) -> str:
     """The page with the tables of today's results."""
-    before, rest = text.split(MARKS[0])
-    _, after = rest.split(MARKS[1])
-    return f"{before}{MARKS[0]}\n\n{tables()}\n\n{MARKS[1]}{after}"
+    for mark, table in (("graph", graphs()), ("estimate", tables())):
+        before, rest = text.split(f"<!-- {mark} -->")
+        _, after = rest.split(f"<!-- /{mark} -->")
+        text = f"{before}<!-- {mark} -->\n\n{table}\n\n<!-- /{mark} -->{after}"
+    return text
+
+
+def graphs() -> str:
+    """What bench/graph.py measured: a row a study, seconds of each command and, in brackets, of CPU."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows("graph"):
+        if row["goal"] is not None:
+            command = row["metric"].removeprefix("seconds of ").removesuffix(", against the goal")
+            missed = "" if row["met"] else ", **too long**"
+            found.setdefault(row["case"], {})[command] = f"{row['value']:.0f} ({row['cpu_seconds']:.0f}){missed}"
+    if not found:
+        return "Not measured yet on a quiet machine: `python bench/graph.py`."
+    commands = list(next(iter(found.values())))
+    lines = [f"| seconds (of CPU) | {' | '.join(commands)} |", "|---|" + "---:|" * len(commands)]
+    lines += [f"| {name} | {' | '.join(cells.values())} |" for name, cells in found.items()]
+    return "\n".join(lines)
 
 
 def tables() -> str:

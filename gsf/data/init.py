@@ -80,7 +80,7 @@ def init_benchmark(
     """Write the benchmark, its annotations and a study for videos in class folders or named by a CSV.
 
     Called again for the same folder it keeps what people may have edited (benchmark and study), keeps the split of
-    every video that has one, and adds the videos that are new: those of a large benchmark as a batch of additions.
+    every video that has one, and adds the videos that are new, as a batch of additions.
 
     Args:
         project: where to write.

@@ -60,10 +60,9 @@ def _forwarding(group: Sequence[Process]) -> Iterator[None]:
 
 
 def _start(rank: int, share: Share, arguments: Sequence[str]) -> Process:
-    names: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count}
-    names |= {"MASTER_ADDR": share.address, "MASTER_PORT": share.port}
-    environment = os.environ | {name: str(value) for name, value in names.items()}
-    return subprocess.Popen([sys.executable, "-m", "gsf", *arguments], env=environment)
+    numbers = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count, "MASTER_PORT": share.port}
+    names = {name: str(number) for name, number in numbers.items()} | {"MASTER_ADDR": share.address}
+    return subprocess.Popen([sys.executable, "-m", "gsf", *arguments], env=os.environ | names)
 
 
 def _wait(group: Sequence[Process], share: Share) -> int:

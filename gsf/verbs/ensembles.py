@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from gsf.verbs.options import Verbs
+
 if TYPE_CHECKING:
     from gsf.provenance.receipt import Receipt
 
-Verbs = argparse._SubParsersAction  # the type has no public name
 
-
-def add(verbs: Verbs[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb."""
     verb = verbs.add_parser("ensemble", help="stage: evaluations of the same videos, averaged")
     verb.add_argument("benchmark")

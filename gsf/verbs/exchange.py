@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from gsf.verbs.options import Verbs
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add(verbs: Verbs) -> None:
     """Add the verbs of this area."""
     crate = verbs.add_parser("export-crate", help="the results of a study as a Workflow Run RO-Crate")
     crate.add_argument("study")

@@ -6,10 +6,11 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+
+from gsf.verbs.options import Verbs
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Add the verb to the parser."""
     verb = verbs.add_parser("predict", help="what a trained network says of videos")
     verb.add_argument("videos", nargs="+", type=Path, metavar="VIDEO|FOLDER")

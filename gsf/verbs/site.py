@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gsf.cli import Verbs
+from gsf.verbs.options import Verbs
 
 
-def add(verbs: Verbs[argparse.ArgumentParser]) -> None:
+def add(verbs: Verbs) -> None:
     """Add `gsf site`, `gsf frames` and `gsf gates`."""
     site = verbs.add_parser("site", help="static pages of all results, from each number down to the frames")
     site.add_argument("--to", type=Path, metavar="FOLDER", help="default: results/site, which git ignores")

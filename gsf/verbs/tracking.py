@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from gsf.verbs.options import Verbs
 
-def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add(verbs: Verbs) -> None:
     """Add `mlflow` and its actions."""
     mlflow = verbs.add_parser("mlflow", help="bring MLflow up to date, make it anew, register a trained network")
     actions = mlflow.add_subparsers(title="actions", metavar="ACTION", required=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from gsf.pipeline import study
 from gsf.pipeline.record import record
 from gsf.provenance.receipt import read_receipt
-from tests.pipeline.tiny import Clone
+from tests.pipeline.tiny import ROOT, Clone
 from tests.slurm.node import Node, wait_for, why_not
 from tests.slurm.test_slurm import SNAKEMAKE
 
@@ -39,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone whose data are there, with trainings by two processes that take long enough to be interrupted."""
     clone = Clone(tmp_path_factory.mktemp("prepared") / "clone")
     clone.edit("params/studies/tiny.yaml", "threads: 1", "threads: 1\ndevices: 2")
-    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 8")
+    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 12")
     study.activate(clone.project, "tiny")
     clone.start().snakemake("data/mini/manifest.csv")
     return clone
@@ -74,10 +74,6 @@ def submit(clone: Clone, *command: str, options: tuple[str, ...] = (), **extra: 
 
 def state(nodes: Node, job: str) -> str:
     return next(found["state"] for found in nodes.jobs() if found["id"] == job)
-
-
-def started(clone: Clone) -> Callable[[], bool]:
-    return (clone.root / "started").exists
 
 
 def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_one(
@@ -117,20 +113,36 @@ def test_a_training_that_cannot_start_ends_the_job_with_its_message(nodes: Node,
     assert "params/models/absent.yaml" in (copy.root / f"slurm-{job}.out").read_text()
 
 
-def test_a_job_that_is_cancelled_stays_cancelled(nodes: Node, copy: Clone) -> None:
-    job = submit(copy, "sh", "-c", MAKES_ROOM)
-    wait_for(started(copy), seconds=60, what="the job to start")
+def job_folder(folder: Path) -> Path:
+    """A folder with the shipped script alone."""
+    shutil.copytree(ROOT / "workflow/slurm", folder / "workflow/slurm")
+    return folder
+
+
+def sbatch(folder: Path, *words: str) -> str:
+    """The number of a job of the shipped script."""
+    command = ["sbatch", "--parsable", "--mem=100", "workflow/slurm/train.sbatch", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_a_job_that_makes_room_is_queued_again(nodes: Node, tmp_path: Path) -> None:
+    job = sbatch(job_folder(tmp_path), "sh", "-c", MAKES_ROOM)
+    wait_for((tmp_path / "started").exists, seconds=60, what="the job to start")
+    nodes.run("scancel", "--batch", "--signal=USR1", job)
+    wait_for(lambda: state(nodes, job) == "PENDING", seconds=60, what="the job to be queued again")
     nodes.run("scancel", job)
-    wait_for(lambda: not nodes.jobs(states="running,completing,pending"), seconds=60, what="the job to end")
+
+
+def test_a_job_that_is_cancelled_stays_cancelled(nodes: Node, tmp_path: Path) -> None:
+    job = sbatch(job_folder(tmp_path), "sh", "-c", MAKES_ROOM)
+    wait_for((tmp_path / "started").exists, seconds=60, what="the job to start")
+    nodes.run("scancel", job)
+    wait_for(lambda: not nodes.jobs(states="running,completing"), seconds=60, what="the job to end")
     assert state(nodes, job) == "CANCELLED"
 
 
-def test_a_failure_that_no_signal_explains_is_not_queued_again(nodes: Node, copy: Clone) -> None:
-    done = subprocess.run(
-        ["sbatch", "--wait", "--mem=100", "workflow/slurm/train.sbatch", "sh", "-c", "exit 3"],
-        cwd=copy.root,
-        env=copy.environment(),
-        check=False,
-        capture_output=True,
-    )
-    assert done.returncode == 3
+def test_a_failure_that_no_signal_explains_is_not_queued_again(nodes: Node, tmp_path: Path) -> None:
+    job = sbatch(job_folder(tmp_path), "sh", "-c", "exit 3")
+    wait_for(lambda: state(nodes, job) not in ("PENDING", "RUNNING", "COMPLETING"), seconds=60, what="the job to end")
+    assert state(nodes, job) == "FAILED"

@@ -36,7 +36,9 @@ def _flip(sandbox: Sandbox, artefact: Artefact) -> bool:
     if artefact.path == f"{RESULTS}/results.json":
         at = data.index(b'"value": ') + 9
     elif artefact.path == "dvc.lock":
-        at = re.search(rb"train@demo-gsf-s0:.*?md5: '?(\w)", bytes(data), re.DOTALL).start(1)  # type: ignore[union-attr]
+        # A digit of a digest that another digest may have: `a` would become no digit, and the file no YAML.
+        pattern = rb"train@demo-gsf-s0:.*?md5: '?[0-9a-f]*?([0-9bcde])"
+        at = re.search(pattern, bytes(data), re.DOTALL).start(1)  # type: ignore[union-attr]
     elif artefact.group == "shown":
         at = max(found.start() for found in re.finditer(rb"\d", bytes(data[: data.rindex(b"|")])))
     data[at] ^= 1

@@ -1,0 +1,28 @@
+"""What the verbs share: how options are read, and how a stage says that it ended."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from gsf.provenance.receipt import Receipt
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # the type has no public name
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """What argparse calls to read an integer that has a lower bound."""
+
+    def read(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"is {text!r}, must be an integer of {low} or more")
+        return int(text)
+
+    return read
+
+
+def show_receipt(receipt: Receipt) -> None:
+    """One line about a stage that ended."""
+    print(f"{receipt.stage}: done, receipt {receipt.digest[:12]}")
