@@ -55,6 +55,6 @@ def ensemble_record(project: Project, *, study: str, run: str) -> Record:
         data=tuple(data_of(project, receipt, context="test")),
         files=draft.files,
         problems=tuple(draft.problems),
-        by_journal=False,
+        by_journal=True,  # it has none, and needs none
         by_receipt=True,
     )

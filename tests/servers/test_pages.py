@@ -30,6 +30,7 @@ def screenshot() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    module.START_SECONDS = 900  # of a busy machine
     if module.browser() is None:
         pytest.skip("NO TESTS OF PAGES: no browser: apt-get install -y --no-install-recommends chromium")
     return module
