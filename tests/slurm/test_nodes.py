@@ -97,13 +97,13 @@ def test_asked_to_make_room_all_processes_stop_and_the_job_goes_on_later(
 ) -> None:
     job = submit(copy, *TRAIN.split())
     saved = copy.root / ".work/train/tiny/gsf-s0/state.safetensors"
-    wait_for(saved.exists, seconds=300, what="the first state")
+    wait_for(saved.exists, seconds=900, what="the first state")
     nodes.run("scancel", "--batch", "--signal=USR1", job)
     wait_for(lambda: state(nodes, job) == "PENDING", seconds=120, what="the job to be queued again")
     assert not (copy.root / RUN / "receipt.json").exists()
     assert saved.exists()
     nodes.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm waits two minutes
-    wait_for(lambda: state(nodes, job) == "COMPLETED", seconds=300, what="the job to end")
+    wait_for(lambda: state(nodes, job) == "COMPLETED", seconds=900, what="the job to end")
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
 
 
