@@ -43,6 +43,8 @@ def sync(project: Project) -> Synced:
     _refuse_unrecorded(checker, resolved, changed)
     for stage in resolved.stages:
         if stage.name in changed and stage.receipt is not None and not checker.missing(stage):
+            if any(checker.missing(before) for before in resolved.upstream(stage)):
+                continue  # Snakemake makes those, and this after them; in a clone it is what git or a pull brought
             (project.root / stage.receipt).unlink(missing_ok=True)
     current = touch(project, resolved, [stage.name for stage in resolved.stages if stage.name not in changed])
     stale = tuple(stage.name for stage in resolved.stages if stage.name not in current)

@@ -26,8 +26,6 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 BEFORE_TRAINING = ["render@mini", "inventory@mini", "extract@mini-00", "extract@mini-01", "manifest@mini"]
 
