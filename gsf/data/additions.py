@@ -2,7 +2,7 @@
 
 A shard is written, hashed and kept as a whole, so a video that joins one costs as much as all that it holds. A hundred
 new videos fall into nearly all of 32 hashed shards. So they become a batch instead, or join one that holds no more
-videos than they are: then as many frames are copied as decoded at most, and small additions do not use up the 64 shards.
+videos than they are: then as many frames are copied as decoded at most, and small additions do not use up the shards.
 Where no shard is left, they join the smallest batch, of which there are dozens by then.
 """
 
@@ -35,7 +35,9 @@ class Additions:
         rows = sorted(self.batches.items(), key=lambda item: (item[1], item[0].encode("utf-8")))
         write_table(self.path, ADDITIONS, rows)
         if self.is_new:
-            line = f"additions: {project.relative(self.path)}  # path,batch: videos added later, with shards of their own"
+            line = (
+                f"additions: {project.relative(self.path)}  # path,batch: videos added later, with shards of their own"
+            )
             text = benchmark_file.read_text(encoding="utf-8")
             changed, count = re.subn(r"(?m)^(annotations:.*)$", lambda found: f"{found[1]}\n{line}", text, count=1)
             if not count:
@@ -71,8 +73,8 @@ def renew(
         note = f"{len(new)} new videos are {where}: a shard of their own, {added_name(batch)}; others stay as they are"
         if shared:
             note = (
-                f"{len(new)} new videos join the {shared} of {where}: shard {added_name(batch)} is written again, others"
-                " stay as they are"
+                f"{len(new)} new videos join the {shared} of {where}: shard {added_name(batch)} is written again,"
+                " others stay as they are"
             )
         if shared > len(new):
             note += f"; {MAX_SHARDS} shards is the limit: to fold the additions back, see docs/your-videos.md"

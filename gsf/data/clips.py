@@ -1,6 +1,6 @@
 """Clips out of shards: what a training and an evaluation draw from a manifest's split.
 
-Every random draw follows from (seed, epoch, sample), so that neither the number of workers nor a restart changes a clip.
+Every random draw follows from (seed, epoch, sample), so that neither workers nor a restart change a clip.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class TrainingClips(Dataset[tuple[torch.Tensor, int, int]]):
 
 
 class WholeClips(Dataset[tuple[torch.Tensor, ClipTransform, int, int]]):
-    """The clips of a training with whole frames, for `augment_on_device`: `((T, 3, H, W) uint8, transform, label, index)`."""
+    """Clips with whole frames, for `augment_on_device`: `((T, 3, H, W) uint8, transform, label, index)`."""
 
     def __init__(self, clips: TrainingClips) -> None:
         self._clips = clips

@@ -15,8 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gsf.machine import usable_cores
 from gsf.errors import DataError, VideoError
+from gsf.machine import usable_cores
 from gsf.provenance.code import code_digests
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.video.folders import folder_facts, folder_sha256, probe_folder
@@ -141,7 +141,7 @@ def _workers() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What an earlier run found of a file that has not changed; `facts` None where its probe does not count any more."""
+    """What an earlier run found of a file that has not changed; `facts` None where its probe counts no more."""
 
     sha256: str
     facts: dict[str, Any] | None

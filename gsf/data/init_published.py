@@ -135,9 +135,7 @@ def _folder(path: Path, what: str) -> Path:
     return root
 
 
-def _pinned(
-    project: Project, folder: Path, *, format: Format, split: int | None, target: Target | None
-) -> Published:
+def _pinned(project: Project, folder: Path, *, format: Format, split: int | None, target: Target | None) -> Published:
     """What the benchmark file is to say of the published files: those that are there, as they are now."""
     which = (split or 1) if format == "ucf101" else split
     names = choose(roles(format, split=which), {path.name for path in folder.iterdir()}, folder=folder)

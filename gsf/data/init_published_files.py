@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from gsf.data.init_files import pair_lines, scalar
 from gsf.data.published.formats import BENCHMARKS
@@ -29,6 +29,7 @@ def published_benchmark_yaml(
             "  short_side: 256     # px; frames keep their aspect ratio\n"
             "  jpeg_quality: 3     # ffmpeg -q:v, 2 (best) .. 31\n"
         )
+    lines = _published_lines(published, grouping=benchmark.grouping)
     return f"""\
 # {benchmark.title}, from {benchmark.home}.
 # Videos on disk: {benchmark.naming}; found by that name in any folder and with any suffix.
@@ -36,7 +37,7 @@ name: {scalar(name)}
 videos: {scalar(videos)}  # folder of the videos, relative to the project or absolute
 {source}annotations: data/{name}/annotated/annotations.csv  # written by stage annotate
 published:
-{_published_lines(published, grouping=benchmark.grouping)}shards: {shards}             # LMDB files; more work in parallel, but each is a stage of the graph
+{lines}shards: {shards}             # LMDB files; more work in parallel, but each is a stage of the graph
 on_missing: {benchmark.on_missing}  # {_MISSING[benchmark.on_missing]}
 on_unreadable: stop   # or exclude: left out, and listed with the reason in the manifest and the report
 extract:

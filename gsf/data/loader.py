@@ -55,8 +55,8 @@ def training_loader(
     `((B, T, 3, size, size) uint8, labels, indices)` where the recipe augments on the CPU. Where it augments on the
     device: `(B whole clips (T, 3, H, W) uint8, B transforms, labels, indices)`, the first two for `augment_on_device`.
 
-    Give it the batches of all epochs at once: processes then start once a training. Where none of them gives a batch for
-    `stalled_seconds`, that is a RuntimeError; 0: never.
+    Give it the batches of all epochs at once: processes then start once a training. Where none of them gives a batch
+    for `stalled_seconds`, that is a RuntimeError; 0: never.
     """
     if clips.augment.on == "device":
         return _loader(WholeClips(clips), batches, workers, device, collate_whole, stalled_seconds)

@@ -139,7 +139,9 @@ def _planned(inventory: pa.Table, shard: str) -> list[PlannedVideo]:
     columns = [here[name].to_pylist() for name in ("path", "bytes", "sha256", "frames", "problem")]
     return list(
         {
-            path: PlannedVideo(path, path, int(size), sha256, int(frames) if frames else None, problem if sha256 else "")
+            path: PlannedVideo(
+                path, path, int(size), sha256, int(frames) if frames else None, problem if sha256 else ""
+            )
             for path, size, sha256, frames, problem in zip(*columns, strict=True)
         }.values()
     )
@@ -194,9 +196,7 @@ def _info(params: Benchmark, classes: Classes, inventory: pa.Table, placed: Plac
         "counts": {split: counts[split] for split in SPLITS},
         "videos": sum(counts.values()),
         "shortened_count": len(placed.shortened),
-        "shortened": [
-            {"id": item.id, "frames": item.frames, "annotated": item.annotated} for item in placed.shortened
-        ],
+        "shortened": [{"id": item.id, "frames": item.frames, "annotated": item.annotated} for item in placed.shortened],
         "excluded_count": len(excluded),
         "excluded_counts": {split: lost[split] for split in SPLITS},
         "excluded": excluded,

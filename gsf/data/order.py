@@ -1,9 +1,9 @@
-"""The order in which a network is shown the frames of a clip: what it makes of another order shows whether it uses time.
+"""The order in which a network is shown the frames of a clip: what another order changes shows whether it uses time.
 
-    forward   0 1 2 3 4 5 6 7
-    reversed  7 6 5 4 3 2 1 0
-    shuffled  5 2 7 0 3 6 1 4     one fixed permutation a video
-    frozen    4 4 4 4 4 4 4 4     the middle frame, T times
+forward   0 1 2 3 4 5 6 7
+reversed  7 6 5 4 3 2 1 0
+shuffled  5 2 7 0 3 6 1 4     one fixed permutation a video
+frozen    4 4 4 4 4 4 4 4     the middle frame, T times
 """
 
 from __future__ import annotations

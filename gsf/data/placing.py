@@ -85,9 +85,7 @@ def _segments(
         if rates is None:
             yield row, f"{name}: its video gives no frame rate, which is needed to find frames {start} to {stop}"
             continue
-        here = stored_frames(
-            int(start), int(stop), annotated=rates[0], stored=rates[1], available=int(available[row])
-        )
+        here = stored_frames(int(start), int(stop), annotated=rates[0], stored=rates[1], available=int(available[row]))
         yield row, here or f"{name}: begins at frame {start}, behind the last one of its video"
 
 

@@ -15,6 +15,7 @@ from gsf.pipeline import graph
 from gsf.pipeline.code_deps import expand
 from gsf.pipeline.graph import Graph, Stage, is_folder
 from gsf.pipeline.listings import refresh_listings
+from gsf.pipeline.writable import make_writable
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import hash_cache
@@ -41,11 +42,18 @@ class Rules:
 
     @classmethod
     def start(cls, folder: str, *, main: bool) -> Rules:
-        """The rules of the project in `folder`; in Snakemake's main process the folders of videos are listed first."""
+        """The rules of the project in `folder`.
+
+        In Snakemake's main process the folders of videos are listed first, and outputs made such that it may replace
+        them.
+        """
         project = Project(Path(folder))
         if main:
             refresh_listings(project)
-        return cls(project, graph.load(project))
+        resolved = graph.load(project)
+        if main:
+            make_writable(project, resolved)
+        return cls(project, resolved)
 
     def outputs(self, group: str) -> list[str]:
         """`output:` of a rule, with wildcards."""

@@ -26,9 +26,7 @@ def picture(height: int, width: int, *, seed: int = 0) -> np.ndarray:
 
 def jpeg(height: int = 37, width: int = 53, *, seed: int = 0, subsampling: str = "4:2:0", quality: int = 85) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture(height, width, seed=seed)).save(
-        buffer, "JPEG", quality=quality, subsampling=subsampling
-    )
+    Image.fromarray(picture(height, width, seed=seed)).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()
 
 

@@ -22,7 +22,9 @@ def test_frozen_repeats_the_middle_frame_of_each_clip() -> None:
 
 
 @given(st.text(max_size=5), st.integers(0, 5), st.integers(2, 8))
-def test_shuffled_clips_hold_the_same_frames_in_one_order_that_is_not_forward(video: str, seed: int, length: int) -> None:
+def test_shuffled_clips_hold_the_same_frames_in_one_order_that_is_not_forward(
+    video: str, seed: int, length: int
+) -> None:
     clips = np.arange(2 * length).reshape(2, length)
     found = in_order(clips, "shuffled", video=video, seed=seed)
     np.testing.assert_array_equal(np.sort(found, axis=1), clips)

@@ -104,8 +104,7 @@ def test_a_short_video_can_play_again_from_its_start() -> None:
 def test_how_short_videos_are_shown_changes_no_other(num_segments: int, more: int, clips: int) -> None:
     num_frames = num_segments + more
     repeat, wrap, error = (
-        multi_clip(num_frames, num_segments, clips=clips, short=short).tolist()
-        for short in ("repeat", "wrap", "error")
+        multi_clip(num_frames, num_segments, clips=clips, short=short).tolist() for short in ("repeat", "wrap", "error")
     )
     assert repeat == wrap == error
 

@@ -114,7 +114,9 @@ def test_with_a_frame_rate_of_the_extraction_segments_are_found_among_the_stored
 
 def test_all_segments_of_an_excluded_video_are_excluded_with_its_reason(project: Project) -> None:
     info = prepare(project, reasons={"long/b.mp4": "long/b.mp4: bad"})
-    assert {row["id"]: row["reason"] for row in info["excluded"]} == dict.fromkeys(("k3", "k4", "k5"), "long/b.mp4: bad")
+    assert {row["id"]: row["reason"] for row in info["excluded"]} == dict.fromkeys(
+        ("k3", "k4", "k5"), "long/b.mp4: bad"
+    )
 
 
 def test_loaders_read_the_frames_of_a_segment_and_no_others(project: Project) -> None:
@@ -155,7 +157,11 @@ class TestMissing:
 
     @pytest.fixture
     def incomplete(self, project: Project) -> Project:
-        rows = [*ROWS, ("k6", "long/gone.mp4", "cut", "val", 0, 4, ""), ("k7", "long/gone.mp4", "cut", "train", 4, 8, "")]
+        rows = [
+            *ROWS,
+            ("k6", "long/gone.mp4", "cut", "val", 0, 4, ""),
+            ("k7", "long/gone.mp4", "cut", "train", 4, 8, ""),
+        ]
         write_segments(project, rows)
         return project
 
@@ -189,7 +195,9 @@ class TestPublished:
         write_table(classes, ("name", "verb", "noun"), [("wash", "w", "x"), ("never", "n", "y"), ("cut", "c", "z")])
         file = project.params_file("benchmarks", "toy")
         text = file.read_text().replace("params/benchmarks/toy.csv", "data/toy/annotated/annotations.csv")
-        file.write_text(text + "published: {format: epic100, target: action, files: published, sha256: {a.csv: " + "a" * 64 + "}}\n")
+        file.write_text(
+            text + "published: {format: epic100, target: action, files: published, sha256: {a.csv: " + "a" * 64 + "}}\n"
+        )
         inputs = [root_input(project, project.root / "dvc.yaml")]
         result = StageResult("annotate@toy", ["gsf", "annotate", "toy"], {}, inputs, [table, classes], "gsf.store.plan")
         seal(project, result, project.annotate_receipt("toy"))
@@ -223,7 +231,9 @@ class TestPublished:
     def test_the_same_bytes_under_two_labels_are_told_and_no_error(self, published: Project) -> None:
         """Nobody can edit published annotations."""
         table = published.annotated("toy") / "annotations.csv"
-        write_table(table, ("path", "label", "split"), [("long/a.mp4", "cut", "train"), ("long/b.mp4", "wash", "train")])
+        write_table(
+            table, ("path", "label", "split"), [("long/a.mp4", "cut", "train"), ("long/b.mp4", "wash", "train")]
+        )
         inputs = [root_input(published, published.root / "dvc.yaml")]
         written = [table, published.classes("toy")]
         result = StageResult("annotate@toy", ["gsf", "annotate", "toy"], {}, inputs, written, "gsf.store.plan")

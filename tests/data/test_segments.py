@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -36,9 +37,9 @@ def test_segments_that_touch_share_no_frame_and_leave_none_out(
     cuts = sorted(cut * 60 for cut in cuts)  # each holds a stored frame
     found = [
         stored_frames(one, two, annotated=annotated, stored=stored, available=10**9)
-        for one, two in zip(cuts, cuts[1:], strict=False)
+        for one, two in itertools.pairwise(cuts)
     ]
-    for one, two in zip(found, found[1:], strict=False):
+    for one, two in itertools.pairwise(found):
         assert one is not None
         assert two is not None
         assert one.start + one.frames == two.start

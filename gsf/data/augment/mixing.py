@@ -1,7 +1,7 @@
 """Mixup and CutMix: two clips of a batch become one, and their labels in proportion.
 
-Zhang et al., "mixup", ICLR 2018; Yun et al., "CutMix", ICCV 2019. A clip's partner is another clip of its batch, and all
-frames of a clip take the same share, or the same box, of the frames of its partner.
+Zhang et al., "mixup", ICLR 2018; Yun et al., "CutMix", ICCV 2019. A clip's partner is another clip of its batch, and
+all frames of a clip take the same share, or the same box, of the frames of its partner.
 """
 
 from __future__ import annotations

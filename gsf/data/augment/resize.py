@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as v2
 
 
 def resize(frames: torch.Tensor, *, height: int, width: int) -> torch.Tensor:
-    """Bilinear with antialiasing, `(..., 3, H, W)` uint8 to uint8; frames of that size already are returned as they are.
+    """Bilinear with antialiasing, `(..., 3, H, W)` uint8 to uint8; frames of that size are returned as they are.
 
     On a GPU the sum is taken in float32 and rounded, so that a pixel may differ by one grey level.
     """

@@ -76,8 +76,8 @@ def _check_both_sides(rows: Iterable[Row], folder: Path) -> None:
     parts = {row.part for row in rows}
     if "train" not in parts or len(parts) < 2:
         raise DataError(
-            f"{folder}: rows are for {' and '.join(sorted(parts)) or 'nothing'}, must be for training and for validation"
-            " or test; get the lists again"
+            f"{folder}: rows are for {' and '.join(sorted(parts)) or 'nothing'}, must be for training and for"
+            " validation or test; get the lists again"
         )
 
 

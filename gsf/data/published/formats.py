@@ -74,7 +74,7 @@ BENCHMARKS: Mapping[str, PublishedBenchmark] = MappingProxyType(
     {
         "ssv1": PublishedBenchmark(
             title="Something-Something V1",
-            home="its authors, 20BN; https://www.qualcomm.com/developer/software/something-something-v-2-dataset has V2",
+            home="20BN; https://www.qualcomm.com/developer/software/something-something-v-2-dataset has V2",
             files=_SSV1_FILES,
             read=lambda files, _: something.read_v1(files),
             naming="a folder of frames each: <id>/00001.jpg",
@@ -175,7 +175,9 @@ def choose(wanted: tuple[FileRole, ...], there: Collection[str], *, folder: Path
     for item in wanted:
         names = [name for name in item.names if name in there]
         if len(names) > 1:
-            raise DataError(f"{folder}: has {' and '.join(names)}, must have one of them: both are the {item.role} file")
+            raise DataError(
+                f"{folder}: has {' and '.join(names)}, must have one of them: both are the {item.role} file"
+            )
         if names:
             found[item.role] = names[0]
         elif item.required:

@@ -30,7 +30,9 @@ def run(project: Project, benchmark: str) -> Receipt:
     params = load(Benchmark, params_file)
     where = project.relative(params_file)
     if params.published is None:
-        raise ParamsError(f"{where}: has no `published`, must have it for stage annotate; `gsf init --published` writes it")
+        raise ParamsError(
+            f"{where}: has no `published`, must have it for stage annotate; `gsf init --published` writes it"
+        )
     found = annotate(
         params.published,
         project.root / params.published.files,

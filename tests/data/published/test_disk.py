@@ -8,7 +8,12 @@ from gsf.errors import DataError
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("a/b/74225.webm", "74225"), ("P01/P01_01.MP4", "P01_01"), ("74225", "74225"), ("a.b_000001_000011", "a.b_000001_000011")],
+    [
+        ("a/b/74225.webm", "74225"),
+        ("P01/P01_01.MP4", "P01_01"),
+        ("74225", "74225"),
+        ("a.b_000001_000011", "a.b_000001_000011"),
+    ],
 )
 def test_the_stem_is_the_name_without_the_suffix_of_a_video(path: str, expected: str) -> None:
     assert stem(path) == expected

@@ -88,7 +88,7 @@ def test_lists_of_both_versions_are_not_mixed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must both be of V1 or both of V2"):
         read(folder, "diving48")
     (folder / "Diving48_V2_test.json").write_text("[]")
-    with pytest.raises(DataError, match="has Diving48_V2_test.json and Diving48_test.json, must have one of them"):
+    with pytest.raises(DataError, match=r"has Diving48_V2_test\.json and Diving48_test\.json, must have one of them"):
         pinned(folder, "diving48")
 
 

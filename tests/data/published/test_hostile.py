@@ -63,7 +63,7 @@ HOSTILE: dict[str, tuple[Format, str, str | bytes, str]] = {
     "open quote": ("kinetics400", "train_csv", CLIP + '"a,b,1,2,train\n', "line 2: is not a CSV table"),
     "huge field": ("kinetics400", "train_csv", CLIP + f"{'a' * 200_000},b,1,2,train\n", "line 2: is not a CSV table"),
     "list of another split": ("kinetics400", "train_csv", CLIP + "a,b,1,2,val\n", "split 'val' must be train"),
-    "end before start": ("kinetics400", "train_csv", CLIP + "a,b,9,3,train\n", "time_end '3' must be an integer from 10"),
+    "end before start": ("kinetics400", "train_csv", CLIP + "a,b,9,3,train\n", "time_end '3' must be .* from 10"),
     "no number": ("kinetics400", "train_csv", CLIP + "a,b,1e3,3,train\n", "time_start '1e3' must be an integer"),
     "digits of another script": ("kinetics400", "train_csv", CLIP + "a,b,\u0661,3,train\n", "time_start .* integer"),
     "clip twice": ("kinetics400", "train_csv", CLIP + "a,b,1,2,train\na,b,01,2,train\n", "line 3: clip .* already"),
@@ -71,7 +71,7 @@ HOSTILE: dict[str, tuple[Format, str, str | bytes, str]] = {
         "diving48", "Diving48_V2_train_json", json.dumps([DIVE | {"label": 2}]), "label '2' must be .* 0 to 1",
     ),
     "truth for a number": (
-        "diving48", "Diving48_V2_train_json", json.dumps([DIVE | {"label": True}]), "label is 'True', must be of type int",
+        "diving48", "Diving48_V2_train_json", json.dumps([DIVE | {"label": True}]), "label is 'True', must be .* int",
     ),
     "a segment of a dive": (
         "diving48", "Diving48_V2_train_json", json.dumps([DIVE | {"start_frame": 5}]), "start_frame 5 must be 0",
@@ -101,7 +101,7 @@ HOSTILE: dict[str, tuple[Format, str, str | bytes, str]] = {
     ),
     "classes from 0": ("ucf101", "classInd_txt", "0 Archery\n", "line 1: class number '0' must be .* from 1 to 1"),
     "folder of another class": (
-        "ucf101", "testlist01_txt", "Archery/v_Biking_g01_c01.avi\n", "line 1: path .* must be CLASS/v_CLASS_gNN_cNN.avi",
+        "ucf101", "testlist01_txt", "Archery/v_Biking_g01_c01.avi\n", "line 1: path .* must be CLASS/v_CLASS_gNN_cNN",
     ),
 }  # fmt: skip
 
@@ -157,7 +157,9 @@ def test_whatever_is_in_a_file_it_is_read_or_refused(tmp_path: Path, data: st.Da
     text = FILES[format][name].encode()
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 20)))
-    new = data.draw(st.one_of(st.binary(max_size=8), st.just(text[start:end] * 2), st.sampled_from([b'"', b",", b"\n"])))
+    new = data.draw(
+        st.one_of(st.binary(max_size=8), st.just(text[start:end] * 2), st.sampled_from([b'"', b",", b"\n"]))
+    )
     key = name.replace(".", "_").replace("-", "_")
     folder = write(tmp_path / format, format, **{key: text[:start] + new + text[end:]})
     try:
@@ -178,7 +180,9 @@ def test_a_name_that_is_accepted_is_one_part_of_a_path_and_one_line(text: str) -
     assert 0 < len(text.encode()) <= MAX_BYTES
 
 
-@pytest.mark.parametrize(("text", "rule"), [("a" * 401, "at most 400 bytes"), ("\ud800", "UTF-8"), ("a\tb", "one line")])
+@pytest.mark.parametrize(
+    ("text", "rule"), [("a" * 401, "at most 400 bytes"), ("\ud800", "UTF-8"), ("a\tb", "one line")]
+)
 def test_a_label_that_no_table_can_hold_is_refused(text: str, rule: str) -> None:
     with pytest.raises(DataError, match=rule):
         check_label(text, where="x")

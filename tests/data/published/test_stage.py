@@ -85,7 +85,7 @@ def test_init_called_again_keeps_what_people_edited_and_refuses_another_benchmar
     assert "val is 0.25 of the training videos" in text
     with pytest.raises(DataError, match="is there already, and not for ssv2"):
         begin(project, tmp_path, "ssv2")
-    with pytest.raises(ParamsError, match="published.split is 1, must be 2 for this call"):
+    with pytest.raises(ParamsError, match=r"published\.split is 1, must be 2 for this call"):
         begin(project, tmp_path, split=2)
 
 
@@ -98,7 +98,9 @@ def test_the_stage_finds_the_videos_and_its_receipt_is_the_root_of_the_inventory
     rows = {item.id: item for item in read_annotations(project.annotations("mine"))}
     assert sorted(item.path for item in rows.values()) == sorted(CLIPS)
     assert rows["Archery/v_Archery_g01_c01"].split == "test"
-    assert {item.path: item.receipt for item in receipt.inputs} == {f"published/{name}": None for name in FILES["ucf101"]}
+    assert {item.path: item.receipt for item in receipt.inputs} == {
+        f"published/{name}": None for name in FILES["ucf101"]
+    }
     assert "files" not in receipt.content["params"]["params/benchmarks/mine.yaml"]["published"]
     assert str(tmp_path) not in json.dumps(receipt.content)
     after = inventory.run(project, "mine")
