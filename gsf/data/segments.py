@@ -2,8 +2,8 @@
 
 Annotations count frames at one rate (that at which the authors extracted them), a shard may store another: all frames
 of the video, or `extract.fps` of them a second. Frame i at rate r is on show from i / r to (i + 1) / r seconds, and
-stored frame k is the one on show at k / r_stored. The segment [start, stop) lasts from start / r to stop / r, so it holds the
-stored frames k with start / r <= k / r_stored < stop / r:
+stored frame k is the one on show at k / r_stored. The segment [start, stop) lasts from start / r to stop / r, so it
+holds the stored frames k with start / r <= k / r_stored < stop / r:
 
     first = ceil(start * r_stored / r)        end = ceil(stop * r_stored / r)
 
