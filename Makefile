@@ -66,7 +66,8 @@ types: setup  ## mypy --strict
 check: test lint types test-pipeline test-slurm test-mlflow  ## all that CI runs
 
 bench: setup  ## every speed measurement that this machine can do
-	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py) ;; *) python $$script || exit 1 ;; esac; done
+	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py|bench/estimate.py) ;; *) python $$script || exit 1 ;; esac; done
+	python bench/estimate.py
 
 lock: setup  ## renew requirements.lock from what is installed
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock
