@@ -148,7 +148,7 @@ def run(root: Path, runner: Runner) -> Ran:
     if runner == "snakemake":
         cores = str(len(os.sched_getaffinity(0)))
         text = call(root, sys.executable, "-m", "snakemake", "--cores", cores, MANIFEST)
-        started = re.findall(r"(?m)^rule extract:", text)
+        started = re.findall(r"(?m)^(?:local)?rule extract:", text)
     else:
         text = call(root, sys.executable, "-m", "dvc", "repro", "manifest@big")
         started = re.findall(r"Running stage 'extract@big-", text)
