@@ -39,8 +39,10 @@ def _cost(file: str, text: str, num_classes: int) -> tuple[tuple[str, float], ..
     from gsf.train.checkpoint import build_model
 
     values = json.loads(text)
-    imported = file.startswith("params/imports/")
-    model = validate(Imported, values, where=file).model() if imported else validate(Model, values, where=file)
+    if file.startswith("params/imports/"):  # whose receipts do not say where the checkpoint lies
+        model = validate(Imported, {"checkpoint": "", **values}, where=file).model()
+    else:
+        model = validate(Model, values, where=file)
     with ShapesOnly():
         network = build_model(model, num_classes=num_classes)
     found = describe(network, size=model.input_size)
