@@ -18,6 +18,8 @@ from gsf.project import Project
 from gsf.store.plan import shard_of
 from tests.pipeline.tiny import ToyClone
 
+pytestmark = pytest.mark.pipeline
+
 NOTHING = "Nothing to be done"
 CLEAN = "scan@own:\n\talways changed\n"
 NAMES = [f"{label}/{number}.mp4" for label in ("left", "right") for number in range(10)]
