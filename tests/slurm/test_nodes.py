@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def test_asked_to_make_room_all_processes_stop_and_the_job_goes_on_later(
     wait_for(lambda: state(nodes, job) == "PENDING", seconds=120, what="the job to be queued again")
     assert not (copy.root / RUN / "receipt.json").exists()
     assert saved.exists()
+    time.sleep(5)  # a job that starts in the second in which it was queued again has no credential
     nodes.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm waits two minutes
     wait_for(lambda: state(nodes, job) == "COMPLETED", seconds=900, what="the job to end")
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
