@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Kind = Literal["broken", "equal", "close", "stale_params", "stale_code", "absent", "uncommitted"]
@@ -45,6 +45,21 @@ class Verdict:
     checked: dict[str, int]  # how many of each kind of thing were checked
     findings: tuple[Finding, ...]
     not_proven: tuple[str, ...]
+
+    def each(self, change: Callable[[Verdict], Verdict]) -> Verdict:
+        """What `change` makes of it; as of several verdicts, of each."""
+        return change(self)
+
+    def extended(
+        self, checked: Mapping[str, int], findings: Iterable[Finding], *, not_proven: Iterable[str]
+    ) -> Verdict:
+        """With what one more check looked at and found, each finding once, and what is not proven then."""
+        return replace(
+            self,
+            checked={**self.checked, **checked},
+            findings=tuple(dict.fromkeys((*self.findings, *findings))),
+            not_proven=tuple(not_proven),
+        )
 
     @property
     def ok(self) -> bool:

@@ -5,7 +5,7 @@ The shallow check works from a fresh clone: it reads what git has. The deep one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,10 @@ class Verdicts:
     """The verdicts of several targets."""
 
     verdicts: tuple[Verdict, ...]
+
+    def each(self, change: Callable[[Verdict], Verdict]) -> Verdicts:
+        """What `change` makes of each of them."""
+        return Verdicts(tuple(change(verdict) for verdict in self.verdicts))
 
     @property
     def ok(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,7 @@ _NOT_SHOWN = "pictures, and what README.md says beside accuracies: they are the 
 
 def recomputed(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdicts:
     """The verdict with what computing again finds; that of a single file, which has no scores, as it is."""
-    if isinstance(verdict, Verdicts):
-        return Verdicts(tuple(_recomputed(project, item) for item in verdict.verdicts))
-    return _recomputed(project, verdict)
+    return verdict.each(lambda item: _recomputed(project, item))
 
 
 def _recomputed(project: Project, verdict: Verdict) -> Verdict:
@@ -54,12 +51,7 @@ def _recomputed(project: Project, verdict: Verdict) -> Verdict:
     absent = sum(finding.kind == "absent" for finding in found)
     if absent:
         left.append(f"that the metrics of {absent} evaluations follow from their scores, which are not here")
-    return replace(
-        verdict,
-        checked=verdict.checked | checked,
-        findings=tuple(dict.fromkeys((*verdict.findings, *found))),
-        not_proven=(*left, _NOT_SHOWN),
-    )
+    return verdict.extended(checked, found, not_proven=(*left, _NOT_SHOWN))
 
 
 def check_recomputed(project: Project, study: str, checked: dict[str, int]) -> Iterator[Finding]:
@@ -187,10 +179,8 @@ def _compare_tables(
 
 def _apart_rows(computed: Sequence[dict[str, Any]], judged: Sequence[Judged]) -> Iterator[str]:
     """The rows of the page's tables of parts and subsets, as they must stand there."""
-    tables: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for metrics, one in zip(computed, judged, strict=True):
-        table = tables.setdefault((one.benchmark, one.protocol), {})
-        table.setdefault(one.experiment, []).append(metrics)
-    for table in tables.values():
-        for runs in table.values():
-            yield from apart_cells(runs)
+        rows.setdefault((one.benchmark, one.protocol, one.experiment), []).append(metrics)
+    for runs in rows.values():
+        yield from apart_cells(runs)

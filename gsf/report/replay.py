@@ -7,7 +7,6 @@ elsewhere bytes may differ and the content be equal within a tolerance: a findin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,9 +48,7 @@ View = tuple[torch.Tensor, int, int]
 
 def replayed(project: Project, verdict: Verdict | Verdicts, *, count: int, seed: int) -> Verdict | Verdicts:
     """The verdict with what a replay finds, and what the replay did not touch."""
-    if isinstance(verdict, Verdicts):
-        return Verdicts(tuple(_replayed(project, item, count=count, seed=seed) for item in verdict.verdicts))
-    return _replayed(project, verdict, count=count, seed=seed)
+    return verdict.each(lambda item: _replayed(project, item, count=count, seed=seed))
 
 
 def _replayed(project: Project, verdict: Verdict, *, count: int, seed: int) -> Verdict:
@@ -63,12 +60,7 @@ def _replayed(project: Project, verdict: Verdict, *, count: int, seed: int) -> V
         f"videos and evaluations beyond the {count} that seed {seed} chose; trainings, which were not run again; and"
         " that shards and checkpoints here are those of the receipts, which `--deep` reads"
     )
-    return replace(
-        verdict,
-        checked=verdict.checked | checked,
-        findings=tuple(dict.fromkeys((*verdict.findings, *found))),
-        not_proven=(*verdict.not_proven, beyond),
-    )
+    return verdict.extended(checked, found, not_proven=(*verdict.not_proven, beyond))
 
 
 def check_replayed(

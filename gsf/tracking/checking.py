@@ -34,9 +34,7 @@ _ONE_FILE = "what MLflow shows: it is compared for studies, not for single files
 
 def projected(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdicts:
     """The verdict with what MLflow shows otherwise; TrackingError where it cannot be reached."""
-    if isinstance(verdict, Verdicts):
-        return Verdicts(tuple(_projected(project, item) for item in verdict.verdicts))
-    return _projected(project, verdict)
+    return verdict.each(lambda item: _projected(project, item))
 
 
 def _projected(project: Project, verdict: Verdict) -> Verdict:
@@ -47,12 +45,7 @@ def _projected(project: Project, verdict: Verdict) -> Verdict:
         return replace(verdict, not_proven=(*verdict.not_proven, _ONE_FILE))
     checked: dict[str, int] = {}
     found = [finding for study in studies for finding in check_projection(project, study, checked)]
-    return replace(
-        verdict,
-        checked=verdict.checked | checked,
-        findings=tuple(dict.fromkeys((*verdict.findings, *found))),
-        not_proven=(*verdict.not_proven, _PAST),
-    )
+    return verdict.extended(checked, found, not_proven=(*verdict.not_proven, _PAST))
 
 
 def check_projection(project: Project, study: str, checked: dict[str, int]) -> list[Finding]:

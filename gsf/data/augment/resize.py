@@ -12,6 +12,8 @@ def resize(frames: torch.Tensor, *, height: int, width: int) -> torch.Tensor:
 
     On a GPU the sum is taken in float32 and rounded, so that a pixel may differ by one grey level.
     """
+    if frames.shape[-2:] == (height, width):
+        return frames
     if frames.device.type == "cpu" and frames.dim() == 4:
         # The kernel for bytes is several times as fast when the three colours of a pixel lie side by side.
         frames = frames.contiguous(memory_format=torch.channels_last)
