@@ -106,7 +106,7 @@ def _recolour(frames: torch.Tensor, operation: Operation) -> Any:
         case "solarize":
             return v2.solarize(frames, int(25.6 * level)) if level < 10 else frames  # 256: no pixel is that bright
         case "solarize_add":
-            return torch.where(frames < 128, frames + min(128, int(11 * level)), frames)
+            return frames + (frames < 128).to(torch.uint8) * min(128, int(11 * level))  # 127 + 128 still fits
         case "color":
             return v2.adjust_saturation(frames, factor)
         case "brightness":
@@ -123,25 +123,29 @@ def _move(frames: torch.Tensor, operation: Operation, *, fill: list[float]) -> A
         case "rotate":
             return v2.rotate(frames, 30 * strength, interpolation=InterpolationMode.BILINEAR, fill=fill)
         case "shear_x":
-            return _affine(frames, shear=[shear, 0.0], fill=fill)
+            return _sheared(frames, [shear, 0.0], fill=fill)
         case "shear_y":
-            return _affine(frames, shear=[0.0, shear], fill=fill)
+            return _sheared(frames, [0.0, shear], fill=fill)
         case "translate_x":
-            return _affine(frames, translate=[-round(0.45 * strength * width), 0], fill=fill)
+            return _translated(frames, left=round(0.45 * strength * width), up=0, fill=fill)
         case _:
-            return _affine(frames, translate=[0, -round(0.45 * strength * height)], fill=fill)
+            return _translated(frames, left=0, up=round(0.45 * strength * height), fill=fill)
 
 
-def _affine(
-    frames: torch.Tensor, *, fill: list[float], translate: Sequence[int] = (0, 0), shear: Sequence[float] = (0.0, 0.0)
-) -> Any:
+def _sheared(frames: torch.Tensor, shear: list[float], *, fill: list[float]) -> Any:
     return v2.affine(
         frames,
         angle=0.0,
-        translate=list(translate),
+        translate=[0, 0],
         scale=1.0,
-        shear=list(shear),
+        shear=shear,
         interpolation=InterpolationMode.BILINEAR,
         fill=fill,
         center=[0.0, 0.0],
     )
+
+
+def _translated(frames: torch.Tensor, *, left: int, up: int, fill: list[float]) -> Any:
+    """Moved by whole pixels, which pads and cuts: a tenth of the time of an affine map."""
+    padded = v2.pad(frames, [max(0, -left), max(0, -up), max(0, left), max(0, up)], fill=fill)
+    return v2.crop(padded, max(0, up), max(0, left), *frames.shape[-2:])
