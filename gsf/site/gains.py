@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import fmean
 
 from markupsafe import Markup
@@ -51,22 +53,30 @@ class Gains:
 
 
 def gains_of(items: Sequence[Evaluation], videos: Mapping[str, Counter[str]]) -> Iterator[Gains]:
-    """GSF over TSN and over TSM, for each benchmark and protocol that has them; seeds are averaged.
+    """GSF over TSN and over TSM, by benchmark and protocol: the seeds of an experiment are averaged.
 
     Args:
         items: of a study.
         videos: test videos by class, by benchmark.
     """
-    groups: dict[tuple[str, str], list[Evaluation]] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, str], list[Evaluation]]] = {}
     for item in items:
         if item.network is not None and item.metrics.get("per_class") and item.time == "forward":
-            groups.setdefault((item.benchmark, item.protocol), []).append(item)
+            own = groups.setdefault((item.benchmark, item.protocol), {})
+            own.setdefault((item.network.temporal, re.sub(r"-s\d+$", "", item.experiment)), []).append(item)
     for (benchmark, _), own in groups.items():
-        ours = [item for item in own if item.network and item.network.temporal == "gsf"]
-        for temporal, name in _BASES.items():
-            base = [item for item in own if item.network and item.network.temporal == temporal]
-            if ours and base:
-                yield _gains(base, ours, name, videos.get(benchmark, Counter()))
+        for (_, ours), (temporal, base) in product(_of(own, "gsf"), _of(own, *_BASES)):
+            yield _gains(base, ours, _BASES[temporal], videos.get(benchmark, Counter()))
+
+
+def _of(
+    experiments: Mapping[tuple[str, str], list[Evaluation]], *temporals: str
+) -> Iterator[tuple[str, list[Evaluation]]]:
+    """The runs of each experiment with one of these temporal modules, in the order of the modules."""
+    for temporal in temporals:
+        for (own, _), runs in experiments.items():
+            if own == temporal:
+                yield temporal, runs
 
 
 def gain_chart(gains: Gains) -> Markup:

@@ -37,6 +37,7 @@ class Network:
     def words(self) -> str:
         """The network in a line."""
         module = {"none": "no temporal module (TSN)"}.get(self.temporal, self.temporal.upper())
+        module = f"causal {module}" if self.model.causal else module
         frames = f"{self.model.num_segments} frames of {self.model.input_size} px"
         return f"{self.model.backbone}, {module}, {frames}" + (", imported" if self.imported else "")
 

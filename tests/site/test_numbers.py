@@ -125,6 +125,13 @@ def test_gains_are_the_differences_of_recalls(study: StudyData) -> None:
     assert gain_chart(first).count("<polygon") + gain_chart(first).count("<circle") == 2 * 12 + 2
 
 
+def test_gains_average_seeds_and_never_two_experiments(study: StudyData) -> None:
+    tsn, gsf = study.evaluations[0], study.evaluations[2]
+    others = [replace(gsf, experiment=name) for name in ("gsf-s1", "gsf-causal-s0")]
+    found = list(gains_of([tsn, gsf, *others], {"arrow": Counter()}))
+    assert [(item.base, item.ours) for item in found] == [("tsn-s0", "gsf-s0 and 1 more"), ("tsn-s0", "gsf-causal-s0")]
+
+
 def test_orders_of_frames_become_one_row_a_run() -> None:
     common = {"benchmark": "arrow", "protocol": "8x1x1", "metric": "pair_accuracy", "first_value": 0.9, "real": True}
     records = [
