@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gsf.errors import ParamsError
 
+ENSEMBLE = "ensemble"  # in place of a protocol: members of an ensemble may have been evaluated by different ones
 NAME_RULE = "letters, digits, '-' and '_', starting with a letter or digit, at most 80"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
@@ -17,6 +18,38 @@ def check_name(name: str, *, what: str) -> str:
     if not _NAME.fullmatch(name):
         raise ParamsError(f"{what} {name!r} is not a valid name, must be {NAME_RULE}")
     return name
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The files of one evaluation or ensemble."""
+
+    folder: Path
+
+    @property
+    def scores(self) -> Path:
+        """Logits of every view, or the combined ones of an ensemble."""
+        return self.folder / "scores.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """What follows from the scores."""
+        return self.folder / "metrics.json"
+
+    @property
+    def confusion(self) -> Path:
+        """True and predicted class of every video."""
+        return self.folder / "confusion.csv"
+
+    @property
+    def receipt(self) -> Path:
+        """Of the stage that wrote the others."""
+        return self.folder / "receipt.json"
+
+    @property
+    def outputs(self) -> list[Path]:
+        """What the receipt lists."""
+        return [self.scores, self.metrics, self.confusion]
 
 
 @dataclass(frozen=True)
@@ -129,17 +162,25 @@ class Project:
         folder = self.root / "runs" / study / "evaluate" / check_name(run, what="run")
         return folder / check_name(protocol, what="protocol")
 
+    def ensemble(self, study: str, run: str) -> Path:
+        return self.root / "runs" / check_name(study, what="study") / "ensemble" / check_name(run, what="run")
+
+    def evaluated(self, study: str, run: str, protocol: str) -> Evaluated:
+        """The files of a run under a protocol, or of an ensemble where that is `ensemble`."""
+        ensemble = protocol == ENSEMBLE
+        return Evaluated(self.ensemble(study, run) if ensemble else self.evaluation(study, run, protocol))
+
     def scores(self, study: str, run: str, protocol: str) -> Path:
-        return self.evaluation(study, run, protocol) / "scores.safetensors"
+        return self.evaluated(study, run, protocol).scores
 
     def metrics(self, study: str, run: str, protocol: str) -> Path:
-        return self.evaluation(study, run, protocol) / "metrics.json"
+        return self.evaluated(study, run, protocol).metrics
 
     def confusion(self, study: str, run: str, protocol: str) -> Path:
-        return self.evaluation(study, run, protocol) / "confusion.csv"
+        return self.evaluated(study, run, protocol).confusion
 
     def evaluate_receipt(self, study: str, run: str, protocol: str) -> Path:
-        return self.evaluation(study, run, protocol) / "receipt.json"
+        return self.evaluated(study, run, protocol).receipt
 
     def results(self, study: str) -> Path:
         return self.root / "results" / check_name(study, what="study")

@@ -17,8 +17,8 @@ from gsf.evaluate.measuring import measuring_of, write_measured
 from gsf.evaluate.ranking import Floats
 from gsf.evaluate.scores import Scores, read_scores
 from gsf.params.ensemble import Combined, read_members
-from gsf.project import Project
-from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name
+from gsf.project import ENSEMBLE, Project
+from gsf.provenance.evaluated import stage_name
 from gsf.provenance.receipt import Receipt, StageResult, linked_inputs, seal
 
 ENTRY = "gsf.evaluate.ensemble"
@@ -52,12 +52,12 @@ def run(
     inputs = linked_inputs(project, project.manifest_receipt(benchmark), manifest)
     found = []
     for item in read_members(members):
-        place = evaluated(project, study, item.run, item.protocol)
+        place = project.evaluated(study, item.run, item.protocol)
         inputs += linked_inputs(project, place.receipt, [place.scores])
         found.append(MemberScores(item.name, read_scores(place.scores), item.weight))
     measuring, of_subsets = measuring_of(project, benchmark, subsets)
     scores = combine(found, average=average)
-    place = evaluated(project, study, run, ENSEMBLE)
+    place = project.evaluated(study, run, ENSEMBLE)
     write_measured(place, scores, measuring)
     command = ["gsf", "ensemble", benchmark, "--study", study, "--run", run, "--members", members]
     command += ["--average", average, *(["--subsets", subsets] if subsets else [])]

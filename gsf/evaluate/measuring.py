@@ -12,8 +12,7 @@ from gsf.data.subsets import Subset, read_subsets
 from gsf.evaluate.breakdown import Breakdown
 from gsf.evaluate.metrics import compute_metrics, confusion_rows
 from gsf.evaluate.scores import Scores, write_scores
-from gsf.project import Project
-from gsf.provenance.evaluated import Evaluated
+from gsf.project import Evaluated, Project
 from gsf.provenance.hashing import canonical_json, write_atomically
 from gsf.provenance.receipt import Input, linked_inputs, root_input
 from gsf.tables import table_bytes

@@ -23,7 +23,7 @@ from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.code import code_digests
 from gsf.provenance.environment import package_versions
-from gsf.provenance.evaluated import evaluated, stage_name
+from gsf.provenance.evaluated import stage_name
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.params_used import params_used
 from gsf.provenance.receipt import Input, Receipt, StageResult, linked_inputs, seal
@@ -94,7 +94,7 @@ def run(
         crops=views.views,
         average=views.average,
     )
-    place = evaluated(project, study, run, protocol)
+    place = project.evaluated(study, run, protocol)
     write_measured(place, scores, measuring)
     command = ["gsf", "evaluate", benchmark, "--study", study, "--run", run, "--protocol", protocol]
     command += [*(["--subsets", subsets] if subsets else []), "--threads", str(threads)]

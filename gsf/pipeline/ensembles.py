@@ -8,7 +8,7 @@ from gsf.errors import ParamsError
 from gsf.params.ensemble import Ensemble, Weighted, members_text
 from gsf.params.protocol import Protocol
 from gsf.params.study import PlannedEnsemble, PlannedImport, PlannedRun, PlannedTraining, Study, is_trained
-from gsf.provenance.evaluated import ENSEMBLE
+from gsf.project import ENSEMBLE
 
 
 def planned_ensembles(

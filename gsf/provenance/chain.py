@@ -14,9 +14,9 @@ from typing import Any
 
 from gsf.errors import GsfError, ProvenanceError
 from gsf.params.study import is_trained
-from gsf.project import Project
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.content import canonical_or_as_it_is
-from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name
+from gsf.provenance.evaluated import stage_name
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Input, Receipt, parse_receipt
 
@@ -231,7 +231,7 @@ def work_receipt_path(project: Project, receipt: Receipt) -> Path | None:
             case "evaluate":
                 return project.evaluate_receipt(options["study"], options["run"], options["protocol"])
             case "ensemble":
-                return evaluated(project, options["study"], options["run"], ENSEMBLE).receipt
+                return project.evaluated(options["study"], options["run"], ENSEMBLE).receipt
             case "report":
                 return project.results(positional[0]) / REPORT_RECEIPT
     except (KeyError, IndexError, GsfError):

@@ -1,58 +1,13 @@
-"""Where the scores of a run lie, and the metrics that follow from them: of one network, or of an ensemble of several.
-
-An ensemble has `ensemble` in place of a protocol: its members may have been evaluated by different ones.
-"""
+"""Evaluations of one network, or of an ensemble of several: the stage that makes one, and what its metrics hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from gsf.project import Project, check_name
+from gsf.project import ENSEMBLE
 
-ENSEMBLE = "ensemble"
 MEASURED = ("top1", "top5", "mean_class")
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The files of one evaluation or ensemble."""
-
-    folder: Path
-
-    @property
-    def scores(self) -> Path:
-        """Logits of every view, or the combined ones of an ensemble."""
-        return self.folder / "scores.safetensors"
-
-    @property
-    def metrics(self) -> Path:
-        """What follows from the scores."""
-        return self.folder / "metrics.json"
-
-    @property
-    def confusion(self) -> Path:
-        """True and predicted class of every video."""
-        return self.folder / "confusion.csv"
-
-    @property
-    def receipt(self) -> Path:
-        """Of the stage that wrote the others."""
-        return self.folder / "receipt.json"
-
-    @property
-    def outputs(self) -> list[Path]:
-        """What the receipt lists."""
-        return [self.scores, self.metrics, self.confusion]
-
-
-def evaluated(project: Project, study: str, run: str, protocol: str) -> Evaluated:
-    """The files of a run under a protocol, or of an ensemble where that is `ensemble`."""
-    if protocol != ENSEMBLE:
-        return Evaluated(project.evaluation(study, run, protocol))
-    return Evaluated(project.root / "runs" / check_name(study, what="study") / "ensemble" / check_name(run, what="run"))
 
 
 def stage_name(study: str, run: str, protocol: str) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from gsf.errors import ProvenanceError
 from gsf.params.study import is_trained
-from gsf.project import Project
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, Command, stage_of_path
 from gsf.provenance.differing import differs, holds
-from gsf.provenance.evaluated import ENSEMBLE, evaluated, stage_name, videos_of
+from gsf.provenance.evaluated import stage_name, videos_of
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import pairs_digest, sha256_file
 from gsf.provenance.receipt import Receipt
@@ -93,7 +93,7 @@ def check_cells(project: Project, chain: Chain, cells: Sequence[Cell], report: R
             continue
         evidence = _evidence(project, cell) / "metrics.json"
         promised = receipt.outputs.get(
-            project.relative(evaluated(project, cell.study, cell.experiment, cell.protocol).metrics)
+            project.relative(project.evaluated(cell.study, cell.experiment, cell.protocol).metrics)
         )
         if promised and not holds(evidence, promised):
             continue  # the evidence is at fault, which is said

@@ -18,8 +18,7 @@ from gsf.evaluate.scores import read_scores
 from gsf.params.base import load
 from gsf.params.ensemble import Weighted
 from gsf.params.study import Plan, PlannedEnsemble, PlannedImport, PlannedRun, PlannedTraining
-from gsf.project import Project
-from gsf.provenance.evaluated import ENSEMBLE, evaluated
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.receipt import Input, Receipt, linked_inputs, read_receipt, root_input
 from gsf.report.paired import Judged
 from gsf.tables import read_table
@@ -157,7 +156,7 @@ def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
     files = {}
     runs = [(item.run, item.protocol) for item in plan.evaluations.values()]
     for run, protocol in [*runs, *((item.run, ENSEMBLE) for item in plan.ensembles.values())]:
-        place = evaluated(project, plan.study, run, protocol)
+        place = project.evaluated(plan.study, run, protocol)
         for path in (place.metrics, place.scores):
             files[f"{run}/{protocol}/{path.name}"] = path
     for training in plan.experiments.values():
@@ -172,7 +171,7 @@ def evidence_files(project: Project, plan: Plan) -> dict[str, Path]:
 
 
 def _evaluation_inputs(project: Project, study: str, run: str, protocol: str) -> list[Input]:
-    place = evaluated(project, study, run, protocol)
+    place = project.evaluated(study, run, protocol)
     return linked_inputs(project, place.receipt, place.outputs)
 
 
@@ -194,7 +193,7 @@ def _benchmark_inputs(project: Project, benchmark: str) -> list[Input]:
 def _evaluation(
     project: Project, study: str, training: PlannedRun, protocol: str, pairs: Sequence[Sequence[str]]
 ) -> Evaluation:
-    place = evaluated(project, study, training.run, protocol)
+    place = project.evaluated(study, training.run, protocol)
     metrics = _json(place.metrics)
     missing = sorted({"n", "top1", "top5", "mean_class", "ece", "intervals"} - metrics.keys())
     if missing:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gsf.project import Project
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.chain import Command, study_chain
-from gsf.provenance.evaluated import ENSEMBLE, evaluated
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import evidence_path
@@ -28,7 +27,7 @@ def place_of(receipt: Receipt) -> Place:
 
 def scores_file(project: Project, study: str, receipt: Receipt) -> Path | None:
     """The very scores that a receipt lists, from results/ or the work tree; a copy in git counts even if changed."""
-    original = evaluated(project, study, *place_of(receipt)).scores
+    original = project.evaluated(study, *place_of(receipt)).scores
     name = project.relative(original)
     copy = evidence_path(project, study, name)
     if copy is not None and copy.is_file():

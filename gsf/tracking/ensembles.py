@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gsf.project import Project
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.chain import Command
-from gsf.provenance.evaluated import ENSEMBLE, evaluated
 from gsf.provenance.receipt import read_receipt
 from gsf.tracking.journal import TRAINING_KEY
 from gsf.tracking.record import Draft, Record, add_files, collect, data_of, measured_by, receipt_tags, trainings
@@ -18,14 +17,14 @@ def rows(project: Project) -> list[tuple[str, str]]:
 
 def records_of(project: Project, *, study: str, run: str) -> list[Record]:
     """The records under one name, the present one last; of an ensemble there is one."""
-    if evaluated(project, study, run, ENSEMBLE).receipt.is_file():
+    if project.evaluated(study, run, ENSEMBLE).receipt.is_file():
         return [ensemble_record(project, study=study, run=run)]
     return collect(project, study=study, run=run)
 
 
 def ensemble_record(project: Project, *, study: str, run: str) -> Record:
     """An ensemble; it is the same one as long as its receipt is."""
-    place = evaluated(project, study, run, ENSEMBLE)
+    place = project.evaluated(study, run, ENSEMBLE)
     receipt, sealed = read_receipt(place.receipt), place.receipt.stat().st_mtime
     command = Command.of(receipt)
     draft = Draft(tags={"gsf.study": study, "gsf.run": run, "gsf.training": f"{study}/{run}"})

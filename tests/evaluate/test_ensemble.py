@@ -12,8 +12,7 @@ from gsf.errors import EvaluationError, ParamsError
 from gsf.evaluate.ensemble import MemberScores, combine, log_probabilities, run
 from gsf.evaluate.metrics import predictions, video_probabilities, video_scores
 from gsf.evaluate.scores import Average, Scores, read_scores
-from gsf.project import Project
-from gsf.provenance.evaluated import ENSEMBLE, evaluated
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.receipt import read_receipt
 from tests.evaluate.test_metrics import make_scores
 from tests.report.fabricated import make_evaluated
@@ -108,7 +107,7 @@ def project(tmp_path: Path) -> Project:
 def test_the_stage_writes_what_an_evaluation_does_and_links_to_its_members(project: Project) -> None:
     members = "tsn-s0/8x1x1:1,gsf-s0/8x2x3:0.5"
     receipt = run(project, benchmark="arrow", study="tiny", run="both-s0", members=members)
-    place = evaluated(project, "tiny", "both-s0", ENSEMBLE)
+    place = project.evaluated("tiny", "both-s0", ENSEMBLE)
     assert place.folder == project.root / "runs/tiny/ensemble/both-s0"
     assert receipt.stage == "ensemble@tiny-both-s0"
     assert set(receipt.outputs) == {project.relative(path) for path in place.outputs}

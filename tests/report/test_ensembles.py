@@ -14,9 +14,8 @@ from gsf.evaluate import ensemble
 from gsf.evaluate.scores import read_scores, write_scores
 from gsf.params.base import load
 from gsf.params.study import Plan
-from gsf.project import Project
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.chain import study_chain, whole_chain, work_receipt_path
-from gsf.provenance.evaluated import ENSEMBLE, evaluated
 from gsf.provenance.hashing import sha256_file, write_atomically
 from gsf.provenance.links import check_links, check_names, check_reachable
 from gsf.provenance.receipt import read_receipt
@@ -66,7 +65,7 @@ def copy_of_scores(project: Project) -> Path:
 
 def test_the_table_has_its_cells_and_its_members(reported: Project) -> None:
     cells = {cell.name: cell for cell in read_cells(reported, "tiny")}
-    place = evaluated(reported, "tiny", "both-s0", ENSEMBLE)
+    place = reported.evaluated("tiny", "both-s0", ENSEMBLE)
     metrics = json.loads(place.metrics.read_bytes())
     assert cells["arrow/both-s0/ensemble/top1"].value == metrics["top1"]
     assert cells["arrow/both-s0/ensemble/top1"].receipt == read_receipt(place.receipt).digest
@@ -113,7 +112,7 @@ def test_the_chain_behind_it_holds(reported: Project) -> None:
     # the inventory of this project is made up and has no digest of its videos
     assert [item for item in found if item.link != "inventory@arrow"] == []
     receipt = next(item for item in receipts if item.stage == STAGE)
-    assert work_receipt_path(reported, receipt) == evaluated(reported, "tiny", "both-s0", ENSEMBLE).receipt
+    assert work_receipt_path(reported, receipt) == reported.evaluated("tiny", "both-s0", ENSEMBLE).receipt
     assert copy_of_scores(reported).is_file()
 
 
@@ -186,7 +185,7 @@ def test_an_ensemble_of_what_is_not_planned_is_refused(reported: Project, tmp_pa
 
 def test_a_report_of_other_bytes_than_its_ensemble_is_refused(reported: Project, tmp_path: Path) -> None:
     project = Project(Path(shutil.copytree(reported.root, tmp_path / "copy")))
-    path = evaluated(project, "tiny", "both-s0", ENSEMBLE).metrics
+    path = project.evaluated("tiny", "both-s0", ENSEMBLE).metrics
     before = sha256_file(path)
     path.write_bytes(path.read_bytes().replace(b'"top1":', b'"top1":1'))
     assert sha256_file(path) != before

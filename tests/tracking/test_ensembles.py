@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gsf.project import Project
-from gsf.provenance.evaluated import ENSEMBLE, evaluated
+from gsf.project import ENSEMBLE, Project
 from gsf.provenance.hashing import canonical_json, write_atomically
 from gsf.provenance.receipt import Receipt, StageResult, linked_inputs, root_input, seal
 from gsf.tables import write_table
@@ -19,7 +18,7 @@ MEMBERS = "gsf-s0/8x1x1:1,tsn-s0/8x1x1:2"
 
 def combine(project: Project, *, top1: float = 0.9) -> Receipt:
     """Outputs and receipt of an ensemble."""
-    place = evaluated(project, "demo", "both-s0", ENSEMBLE)
+    place = project.evaluated("demo", "both-s0", ENSEMBLE)
     metrics = {"n": 2, "top1": top1, "top5": 1.0, "mean_class": top1, "ece": 0.1, "excluded": 1}
     metrics |= {"breakdown": {"parts": [], "subsets": ["night"]}, "night.top1": 0.5, "counts": {"night.top1": 1}}
     metrics |= {"intervals": {"top1": [0.5, 1.0], "night.top1": [0.1, 0.9]}}
