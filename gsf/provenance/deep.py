@@ -17,6 +17,7 @@ from gsf.provenance.content import EQUAL_REMEDY, same_content
 from gsf.provenance.differing import differs, holds
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import sha256_bytes, sha256_file
+from gsf.provenance.later import NOTHING_LATER, Later, stale_remedy
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import evidence_path, read_videos
 
@@ -25,8 +26,14 @@ _DAMAGED_SECONDS, _DAMAGED_SPEED = 60.0, 20e6  # time to read a damaged shard: f
 _RESTORE = "`dvc checkout` restores it from the cache, `dvc repro` makes it anew"
 
 
-def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict[str, int]) -> Iterator[Finding]:
-    """Outputs and receipts in the work tree have the bytes that the chain says.
+def check_artefacts(
+    project: Project,
+    receipts: Sequence[Receipt],
+    checked: dict[str, int],
+    *,
+    later: Later = NOTHING_LATER,
+) -> Iterator[Finding]:
+    """Outputs and receipts in the work tree have the bytes that the chain says, or those of a later run.
 
     A shard that has them is not read frame by frame: its bytes are those that were hashed when it was extracted.
     """
@@ -48,8 +55,10 @@ def check_artefacts(project: Project, receipts: Sequence[Receipt], checked: dict
             yield Finding("absent", path, f"written by {receipt.stage}", _PULL)
             continue
         checked["artefacts"] = checked.get("artefacts", 0) + 1
-        if promised == receipt.digest and digest != promised:
-            what = f"has sha256 {digest[:12]}; the results rest on another one, {promised[:12]}"
+        what = f"has sha256 {digest[:12]}; the results rest on another one, {promised[:12]}"
+        if digest != promised and (stale := later.finding(path, digest, what=what)):
+            yield stale
+        elif promised == receipt.digest and digest != promised:
             yield differs(project.root / path, path, promised, link=path, what=what, remedy=_RESTORE)
         elif promised != receipt.digest:
             yield from check_file(project.root / path, path, receipt, found=digest)
@@ -122,9 +131,15 @@ def _extracted(path: Path, name: str, receipt: Receipt) -> dict[str, tuple[int, 
 
 
 def check_videos(
-    project: Project, study: str, receipts: Iterable[Receipt], checked: dict[str, int], not_proven: list[str]
+    project: Project,
+    study: str,
+    receipts: Iterable[Receipt],
+    checked: dict[str, int],
+    not_proven: list[str],
+    *,
+    later: Later = NOTHING_LATER,
 ) -> Iterator[Finding]:
-    """The videos of every inventory have the sizes and sha256 that it lists."""
+    """The videos of every inventory have the sizes and sha256 that it lists, or those that a later one does."""
     for receipt in receipts:
         command = Command.of(receipt)
         if command.verb != "inventory" or len(command.positional) != 1 or plan_shard(receipt):
@@ -142,6 +157,9 @@ def check_videos(
         # segments share their video, and a missing one has no sha256
         rows = list({row["path"]: row for row in rows if row["sha256"]}.values())
         found = _hash_all([folder / row["path"] for row in rows], title=f"videos of {benchmark}")
+        again = next((item for item in later.receipts if item.stage == receipt.stage), None)
+        listed = (inventory_rows(project, again, study=None) if again else None) or []
+        newer = {row["path"]: (row["bytes"], row["sha256"]) for row in listed}
         for row, digest in zip(rows, found, strict=True):
             name = project_name(project, folder / row["path"])
             if digest is None:
@@ -152,6 +170,9 @@ def check_videos(
             if digest != row["sha256"] or str(size) != row["bytes"]:
                 says = f"the inventory says {row['bytes']} and {row['sha256'][:12]}"
                 what = f"has {size} bytes and sha256 {digest[:12]}, {says}"
+                if newer.get(row["path"]) == (str(size), digest):
+                    yield Finding("stale_data", name, f"{what}: a later one has it so", stale_remedy(study))
+                    continue
                 yield Finding("broken", name, what, f"restore this video, or run `dvc repro inventory@{benchmark}`")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -11,15 +12,22 @@ import yaml
 from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, stage_of_path
 from gsf.provenance.findings import Finding
-from gsf.provenance.git import changed_files
-from gsf.provenance.hashing import canonical_json
+from gsf.provenance.git import changed_files, tracked_files
+from gsf.provenance.later import SHARED, receipt_md5, stale_remedy
 from gsf.provenance.receipt import Receipt
+from gsf.provenance.stale import another_is_active
 
 _RERUN = "`dvc repro` makes one state of both; `git log -p dvc.lock` says when they parted"
 
 
-def check_lock(project: Project, study: str, receipts: Sequence[Receipt], missing: list[str]) -> Iterator[Finding]:
-    """dvc.lock has the same receipts as the results; stages that it does not have are added to `missing`."""
+def check_lock(
+    project: Project, study: str, receipts: Sequence[Receipt], *, missing: list[str], moved: dict[str, str]
+) -> Iterator[Finding]:
+    """dvc.lock has the same receipts as the results.
+
+    Stages that it does not have are added to `missing`. To `moved`, with the md5 of their later receipts, those of a
+    benchmark that ran again while another study was the active one: git has to witness the earlier receipts then.
+    """
     try:
         locked = _receipts_in_lock(project)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
@@ -28,13 +36,30 @@ def check_lock(project: Project, study: str, receipts: Sequence[Receipt], missin
             yield Finding("broken", "dvc.lock", what, "restore it: `git checkout -- dvc.lock`")
         missing.extend(receipt.stage for receipt in receipts)
         return
+    in_git = cache(lambda: _receipts_in_git(project, study))
     for receipt in receipts:
         path, found = locked.get(receipt.stage, ("", ""))
         if not path or (receipt.stage == "report" and path != f"results/{study}/{REPORT_RECEIPT}"):
             missing.append(receipt.stage)
-        elif found != hashlib.md5(canonical_json(receipt.content), usedforsecurity=False).hexdigest():
+        elif found != receipt_md5(receipt):
             what = f"dvc.lock has another receipt at {path} than the results rest on"
-            yield Finding("broken", receipt.stage, what, _RERUN)
+            if receipt.stage.partition("@")[0] in SHARED and receipt.digest in in_git():
+                moved[receipt.stage] = found
+                what += ", which are not those of the active study: it ran again"
+                yield Finding("stale_data", receipt.stage, what, stale_remedy(study))
+            else:
+                yield Finding("broken", receipt.stage, what, _RERUN)
+
+
+def _receipts_in_git(project: Project, study: str) -> frozenset[str]:
+    """Digests of the receipts of a study that is not the active one, as git has them; none of the active one's."""
+    if not study or not another_is_active(project, study):
+        return frozenset()
+    folder = project.relative(project.results(study) / "receipts")
+    tracked, changed = tracked_files(project, [folder]), changed_files(project, folder)
+    if tracked is None or changed is None:
+        return frozenset()
+    return frozenset(PurePosixPath(path).stem for path in tracked.difference(changed))
 
 
 def _receipts_in_lock(project: Project) -> dict[str, tuple[str, str]]:

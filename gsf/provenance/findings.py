@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["broken", "equal", "close", "stale_params", "stale_code", "absent", "uncommitted"]
+Kind = Literal["broken", "equal", "close", "stale_params", "stale_code", "stale_data", "absent", "uncommitted"]
 Status = Literal["holds", "equal", "broken"]
 
 EXIT_CODES: dict[Status, int] = {"holds": 0, "broken": 1, "equal": 3}  # 2 is that of a wrong command line
@@ -17,6 +17,7 @@ _TITLES: dict[Kind, str] = {
     "close": "close: other bytes, the same content within the stated tolerance",
     "stale_params": "stale parameters: changed since the results were made",
     "stale_code": "stale code: changed since the results were made",
+    "stale_data": "stale data: stages that studies share ran again for another one",
     "absent": "absent: not here, so not checked",
     "uncommitted": "uncommitted: differs from what git has",
 }
@@ -100,10 +101,8 @@ class Verdict:
 
     def summary(self) -> str:
         """One line: what holds."""
-        stale = [
-            *(["stale parameters"] if self.of("stale_params") else []),
-            *(["stale code"] if self.of("stale_code") else []),
-        ]
+        kinds: dict[Kind, str] = {"stale_params": "parameters", "stale_code": "code", "stale_data": "data"}
+        stale = [f"stale {name}" for kind, name in kinds.items() if self.of(kind)]
         but = f", but {' and '.join(stale)}" if stale else ""
         if not self.ok:
             return f"BROKEN: {self._links('broken')}"

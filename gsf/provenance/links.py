@@ -12,6 +12,7 @@ from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding
 from gsf.provenance.git import tracked_files
 from gsf.provenance.hashing import sha256_file
+from gsf.provenance.later import NOTHING_LATER, Later
 from gsf.provenance.receipt import Input, Receipt
 from gsf.provenance.weights import weights_of
 
@@ -73,7 +74,7 @@ def check_links(chain: Chain, receipts: Iterable[Receipt]) -> Iterator[Finding]:
         yield Finding("broken", wrote, what, _RERUN_REPORT)
 
 
-def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Finding]:
+def check_roots(project: Project, receipts: Iterable[Receipt], *, later: Later = NOTHING_LATER) -> Iterator[Finding]:
     """Files that no stage wrote are here, with the bytes that were read, and git has them.
 
     Those that lie outside the project are a matter of the deep check.
@@ -102,7 +103,9 @@ def check_roots(project: Project, receipts: Iterable[Receipt]) -> Iterator[Findi
         elif (found := sha256_file(file)) != promised:
             what = f"has sha256 {found[:12]}, {stage} read {promised[:12]}"
             remedy = f"`git checkout -- {path}`, or run `dvc repro` on what it is now"
-            yield differs(file, path, promised, link=path, what=what, remedy=remedy)
+            yield later.finding(path, found, what=what) or differs(
+                file, path, promised, link=path, what=what, remedy=remedy
+            )
         elif tracked is not None and path not in tracked:
             yield Finding("uncommitted", path, f"{stage} rests on it, and git does not have it", f"`git add {path}`")
 

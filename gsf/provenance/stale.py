@@ -14,6 +14,7 @@ from gsf.errors import ParamsError
 from gsf.params.base import read_yaml
 from gsf.project import Project
 from gsf.provenance import code
+from gsf.provenance.chain import Command
 from gsf.provenance.content import EQUAL_REMEDY, same_content_of
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import canonical_json, sha256_file
@@ -59,6 +60,24 @@ def check_plan(project: Project, study: str, receipts: Iterable[Receipt]) -> Ite
                 yield Finding("equal", receipt.stage, f"{what} by its bytes: {how}", EQUAL_REMEDY)
             else:
                 yield Finding("stale_params", receipt.stage, what, _RERUN)
+
+
+def check_ensembles(project: Project, study: str, receipts: Iterable[Receipt]) -> Iterator[Finding]:
+    """Members, weights and average of the active study's ensembles are those of the plan: no file of their own."""
+    plan = _current(project.plan_file) if study else None
+    if plan is None or plan.get("study") != study:
+        return
+    ensembles = plan.get("ensembles")
+    planned = {item.get("run"): item for item in ensembles.values()} if isinstance(ensembles, dict) else {}
+    for receipt in receipts:
+        command = Command.of(receipt)
+        if command.verb != "ensemble":
+            continue
+        now = planned.get(command.options.get("run"), {})
+        for key in ("members", "average"):
+            if now.get(key) != command.options.get(key):
+                what = f"{key} is {_shown(now.get(key, _GONE))}, was {_shown(command.options.get(key))}"
+                yield Finding("stale_params", receipt.stage, f"params/plan.yaml: {what}", _RERUN)
 
 
 def is_active(project: Project, study: str) -> bool:

@@ -17,11 +17,19 @@ from gsf.provenance.chain import REPORT_RECEIPT, Chain, known_studies, study_cha
 from gsf.provenance.engine import check_committed, check_lock
 from gsf.provenance.findings import EXIT_CODES, Finding, Status, Verdict
 from gsf.provenance.hashing import sha256_file
+from gsf.provenance.later import later_runs
 from gsf.provenance.links import check_layout, check_links, check_names, check_reachable, check_roots, sound
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.results import Cell, check_cells, check_evidence, check_report, read_cells
 from gsf.provenance.shown import check_shown
-from gsf.provenance.stale import another_is_active, check_code, check_environment, check_params, check_plan
+from gsf.provenance.stale import (
+    another_is_active,
+    check_code,
+    check_ensembles,
+    check_environment,
+    check_params,
+    check_plan,
+)
 from gsf.provenance.weights import check_weights, weights_of
 
 WORK_TREE = "work tree"  # the name of a verdict on what no study has results of
@@ -99,38 +107,64 @@ def verify(project: Project, target: str | None = None, *, deep: bool = False) -
 
 def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict:
     """Verify the results of one study."""
-    kept = study_chain(project, study)
-    findings: list[Finding] = [*check_names(kept), *check_layout(kept)]
-    chain = sound(kept)
+    findings: list[Finding] = []
     not_proven: list[str] = []
-    cells = _cells(project, study, findings)
-    report = _report(project, study, findings)
+    chain, cells, report = _read_folder(project, study, findings)
     if report is not None:
-        disagrees = [item for item in check_lock(project, study, [report], []) if item.link == report.stage]
+        disagrees = [
+            item for item in check_lock(project, study, [report], missing=[], moved={}) if item.link == report.stage
+        ]
         findings += disagrees
         report = None if disagrees else report  # what another one than dvc.lock has says of others is no proof
-    starts = [chain.receipts[cell.receipt] for cell in cells if cell.receipt in chain.receipts]
-    used = chain.closure([*([report] if report else []), *starts])
     everything = [*chain.receipts.values(), *([report] if report else [])]
+    moved: dict[str, str] = {}
+    state = _check_state(project, study, everything, not_proven, moved)
+    later = later_runs(project, study, moved)
+    _check_folder(project, study, chain, cells, report, findings)
+    findings += check_roots(project, everything, later=later)
+    findings += state
+    findings += check_committed(project, study)
+    checked = {"cells": len(cells), "receipts": len(everything)}
+    if deep:
+        receipts = list(chain.receipts.values())
+        findings += deeply.check_artefacts(project, receipts, checked, later=later)
+        findings += deeply.check_videos(project, study, receipts, checked, not_proven, later=later)
+        findings += check_weights(project, receipts, checked, later=later)
+    return _verdict(study, deep, checked, findings, not_proven, everything)
 
+
+def verify_folder(project: Project, study: str) -> Verdict:
+    """Verify a results folder by itself, without a project around it: parameters, code, roots and dvc.lock are not."""
+    findings: list[Finding] = []
+    chain, cells, report = _read_folder(project, study, findings)
+    _check_folder(project, study, chain, cells, report, findings)
+    checked = {"cells": len(cells), "receipts": len(chain.receipts) + (report is not None)}
+    return Verdict(study, False, checked, tuple(dict.fromkeys(findings)), ())
+
+
+def _read_folder(project: Project, study: str, findings: list[Finding]) -> tuple[Chain, list[Cell], Receipt | None]:
+    """The receipts of a results folder that have their digest, its cells, and the receipt of its report."""
+    kept = study_chain(project, study)
+    findings += [*check_names(kept), *check_layout(kept)]
+    cells = _cells(project, study, findings)
+    return sound(kept), cells, _report(project, study, findings)
+
+
+def _check_folder(
+    project: Project, study: str, chain: Chain, cells: list[Cell], report: Receipt | None, findings: list[Finding]
+) -> None:
+    """What a results folder says of itself: receipts close, cells and evidence are theirs, files are the report's."""
+    starts = [chain.receipts[cell.receipt] for cell in cells if cell.receipt in chain.receipts]
+    last = [report] if report else []
     findings += check_cells(project, chain, cells, report)
-    findings += check_links(chain, everything)
-    findings += check_roots(project, everything)
-    findings += check_reachable(chain, used)
+    findings += check_links(chain, [*chain.receipts.values(), *last])
+    findings += check_reachable(chain, chain.closure([*last, *starts]))
     findings += check_evidence(project, study, list(chain.receipts.values()))
     if report is not None:
         findings += check_report(project, study, report)
     tables = {f"results/{study}/{name}" for name in ("README.md", "results.json")}
     if not any(item.link in tables | {cell.name for cell in cells} for item in findings if item.kind == "broken"):
         findings += check_shown(project, study, [vars(cell) for cell in cells])
-    findings += _check_state(project, study, everything, not_proven)
-    findings += check_committed(project, study)
-    checked = {"cells": len(cells), "receipts": len(everything)}
-    if deep:
-        findings += deeply.check_artefacts(project, list(chain.receipts.values()), checked)
-        findings += deeply.check_videos(project, study, chain.receipts.values(), checked, not_proven)
-        findings += check_weights(project, chain.receipts.values(), checked)
-    return _verdict(study, deep, checked, findings, not_proven, everything)
 
 
 def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
@@ -147,7 +181,7 @@ def _verify_work_tree(project: Project, *, deep: bool) -> Verdict:
         *check_links(chain, receipts),
         *check_roots(project, receipts),
     ]
-    findings += _check_state(project, "", receipts, not_proven)
+    findings += _check_state(project, "", receipts, not_proven, {})
     if deep:
         findings += deeply.check_artefacts(project, receipts, checked)
         findings += deeply.check_videos(project, "", receipts, checked, not_proven)
@@ -178,15 +212,18 @@ def verify_file(project: Project, name: str) -> Verdict:
     return _verdict(name, True, {"files": 1}, findings, [beyond], [])
 
 
-def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_proven: list[str]) -> list[Finding]:
-    """Parameters, code, environment and dvc.lock against the receipts."""
+def _check_state(
+    project: Project, study: str, receipts: Sequence[Receipt], not_proven: list[str], moved: dict[str, str]
+) -> list[Finding]:
+    """Parameters, code, environment and dvc.lock against the receipts; stages that ran again are added to `moved`."""
     missing: list[str] = []
     findings = [
         *check_params(project, receipts),
         *check_plan(project, study, receipts),
+        *check_ensembles(project, study, receipts),
         *check_code(receipts),
         *check_environment(project, receipts),
-        *check_lock(project, study, receipts, missing),
+        *check_lock(project, study, receipts, missing=missing, moved=moved),
     ]
     outside = [weights for receipt in receipts for weights in weights_of(project, receipt)]
     elsewhere = sorted({weights.item.path for weights in outside if weights.kind == "weights"})
@@ -197,6 +234,11 @@ def _check_state(project: Project, study: str, receipts: Sequence[Receipt], not_
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         not_proven.append(f"that DVC has the same state: dvc.lock does not have {shown}")
+    if moved:
+        not_proven.append(
+            f"that DVC had the state of the results: it ran {len(moved)} of their stages again for another study, so"
+            " that git alone has these receipts"
+        )
     if study and another_is_active(project, study):
         not_proven.append(f"that params/plan.yaml is the one of {study}: another study is active (`gsf study {study}`)")
     return findings

@@ -18,6 +18,7 @@ from gsf.provenance.chain import Command
 from gsf.provenance.differing import differs
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import HashCache, sha256_file
+from gsf.provenance.later import NOTHING_LATER, Later
 from gsf.provenance.receipt import Input, Receipt
 
 # The option of a stage's command that names a parameter file, the folder of this, and its key that has the place.
@@ -74,8 +75,14 @@ def weights_of(project: Project, receipt: Receipt) -> list[Weights]:
     ]
 
 
-def check_weights(project: Project, receipts: Iterable[Receipt], checked: dict[str, int]) -> Iterator[Finding]:
-    """The files from elsewhere that are here have the sha256 that was read."""
+def check_weights(
+    project: Project,
+    receipts: Iterable[Receipt],
+    checked: dict[str, int],
+    *,
+    later: Later = NOTHING_LATER,
+) -> Iterator[Finding]:
+    """The files from elsewhere that are here have the sha256 that was read, or that a later run read."""
     for weights in (found for receipt in receipts for found in weights_of(project, receipt)):
         name, promised, found = weights.item.path, weights.item.sha256, weights.found()
         if found is None:
@@ -86,7 +93,9 @@ def check_weights(project: Project, receipts: Iterable[Receipt], checked: dict[s
         if found != promised:
             what = f"{weights.file} has sha256 {found[:12]}, {weights.stage} read {promised[:12]}"
             file = weights.file or Path(name)
-            yield differs(file, name, promised, link=name, what=what, remedy=_REMEDY[weights.kind])
+            yield later.finding(name, found, what=what) or differs(
+                file, name, promised, link=name, what=what, remedy=_REMEDY[weights.kind]
+            )
 
 
 _REMEDY = {

@@ -54,6 +54,9 @@ def replayed(project: Project, verdict: Verdict | Verdicts, *, count: int, seed:
 def _replayed(project: Project, verdict: Verdict, *, count: int, seed: int) -> Verdict:
     if verdict.study not in known_studies(project):
         return verdict
+    if verdict.of("stale_data"):
+        why = "that a replay gives the same: the data here are of a later run than the results, so nothing was replayed"
+        return verdict.extended({}, (), not_proven=(*verdict.not_proven, why))
     checked: dict[str, int] = {}
     found = tuple(check_replayed(project, verdict.study, checked, count=count, seed=seed))
     beyond = (
