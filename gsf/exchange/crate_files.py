@@ -75,22 +75,29 @@ def crate_files(
         if (folder / name).is_file():
             path = project.relative(folder / name)
             found[path] = _on_disk(project, path)
-    everything = [*receipts, report]
-    promised = {(LOCK, str(receipt.content.get("environment"))) for receipt in everything}
-    promised |= {
-        (item.path, item.sha256)
-        for receipt in everything
-        for item in receipt.inputs
-        if item.receipt is None and item.path.startswith("params/")
-    }
+    promised = promised_files([*receipts, report])
     wanted = {path for path, _ in promised}
     for path in (WORKFLOW, LICENSE, *sorted(wanted)):
         data = file_at(project, at.commit, path)
         if data is not None and (path not in wanted or (path, sha256_bytes(data)) in promised):
             found[path] = CrateFile(path, sha256_bytes(data), len(data), data)
-    data = _README.format(study=study, commit=at.commit).encode()
+    data = readme(study, at.commit)
     found[README] = CrateFile(README, sha256_bytes(data), len(data), data)
     return [found[path] for path in sorted(found)]
+
+
+def promised_files(receipts: Iterable[Receipt]) -> set[tuple[str, str]]:
+    """Path and sha256 of files beside the results that receipts name: the lock, and parameter files read as a whole."""
+    everything = list(receipts)
+    inputs = (item for receipt in everything for item in receipt.inputs if item.receipt is None)
+    return {(LOCK, str(receipt.content.get("environment"))) for receipt in everything} | {
+        (item.path, item.sha256) for item in inputs if item.path.startswith("params/")
+    }
+
+
+def readme(study: str, commit: str) -> bytes:
+    """The page of a crate, for people."""
+    return _README.format(study=study, commit=commit).encode()
 
 
 def _on_disk(project: Project, path: str) -> CrateFile:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,13 @@ def export_croissant(project: Project, benchmark: str, to: Path) -> Croissant:
         ProvenanceError: the lists are not what their receipts say.
     """
     check_new_folder(to)
+    files, written = croissant_files(project, benchmark)
+    write_folder(to, files)
+    return replace(written, path=to / METADATA)
+
+
+def croissant_files(project: Project, benchmark: str) -> tuple[dict[str, bytes], Croissant]:
+    """The files of a description, by name; errors as of `export_croissant`."""
     listed = find_lists(project, benchmark)
     about = read_about(project, benchmark)
     manifest = read_columns(listed.manifest, MANIFEST, numbers=_NUMBERS)
@@ -106,9 +113,9 @@ def export_croissant(project: Project, benchmark: str, to: Path) -> Croissant:
         "recordSet": _record_sets(manifest, inventory, info["classes"]),
     }
     metadata = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-    write_folder(to, {METADATA: metadata, **files})
     unknown = tuple(name for name, value in stated.items() if not value)
-    return Croissant(to / METADATA, records=len(manifest), shards=len(listed.shards), unknown=unknown)
+    written = Croissant(Path(METADATA), records=len(manifest), shards=len(listed.shards), unknown=unknown)
+    return {METADATA: metadata, **files}, written
 
 
 def _stated(about: About) -> dict[str, Any]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gsf.verbs.options import Verbs
+
+if TYPE_CHECKING:
+    from gsf.provenance.findings import Verdict
 
 
 def add(verbs: Verbs) -> None:
@@ -19,6 +24,15 @@ def add(verbs: Verbs) -> None:
     croissant.add_argument("benchmark")
     croissant.add_argument("--to", type=Path, metavar="FOLDER", help="new folder; default: BENCHMARK-croissant")
     croissant.set_defaults(call=_export_croissant)
+    crate = verbs.add_parser("verify-crate", help="check a crate by itself: files, receipts, metadata")
+    crate.add_argument("crate", type=Path, help="folder or ZIP file")
+    crate.add_argument("--json", action="store_true", help="the verdict for programs")
+    crate.set_defaults(call=_verify_crate)
+    croissant = verbs.add_parser("verify-croissant", help="hold a described data set against the benchmark here")
+    croissant.add_argument("benchmark")
+    croissant.add_argument("--at", type=Path, metavar="FOLDER", help="default: BENCHMARK-croissant")
+    croissant.add_argument("--json", action="store_true", help="the verdict for programs")
+    croissant.set_defaults(call=_verify_croissant)
     sign = verbs.add_parser("sign", help="sign the results of a study")
     sign.add_argument("study", nargs="?", help="a study with results")
     sign.add_argument("--key", type=Path, metavar="FILE", help="private key")
@@ -44,6 +58,25 @@ def _export_croissant(args: argparse.Namespace) -> None:
 
     to = args.to or Path(f"{args.benchmark}-croissant")
     print(export_croissant(Project.here(), args.benchmark, to).to_text())
+
+
+def _verify_crate(args: argparse.Namespace) -> int:
+    from gsf.exchange.crate_check import check_crate
+
+    return _shown(check_crate(args.crate), as_json=args.json)
+
+
+def _verify_croissant(args: argparse.Namespace) -> int:
+    from gsf.exchange.croissant_check import check_croissant
+    from gsf.project import Project
+
+    at = args.at or Path(f"{args.benchmark}-croissant")
+    return _shown(check_croissant(Project.here(), args.benchmark, at), as_json=args.json)
+
+
+def _shown(verdict: Verdict, *, as_json: bool) -> int:
+    print(json.dumps(verdict.to_json(), indent=2) if as_json else verdict.to_text())
+    return verdict.exit_code
 
 
 def _sign(args: argparse.Namespace) -> None:
