@@ -106,7 +106,9 @@ def _check(root: Path, *, name: str, damaged: list[Finding]) -> Verdict:
         what = f"holds the results of {', '.join(studies) or 'no study'}, must hold those of one"
         findings.append(Finding("broken", "results", what, _REMEDY))
     else:
-        verdict = verify_folder(project, studies[0])
+        report = f"results/{studies[0]}/{REPORT_RECEIPT}"
+        digest = listed.files.get(report, (None,))[0] if listed else None
+        verdict = verify_folder(project, studies[0], report_digest=digest)
         checked |= verdict.checked
         findings += verdict.findings
     if listed is not None and not any(item.kind in ("broken", "equal") for item in findings):

@@ -133,10 +133,15 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     return _verdict(study, deep, checked, findings, not_proven, everything)
 
 
-def verify_folder(project: Project, study: str) -> Verdict:
-    """Verify a results folder by itself, without a project around it: parameters, code, roots and dvc.lock are not."""
+def verify_folder(project: Project, study: str, *, report_digest: str | None = None) -> Verdict:
+    """Verify a results folder by itself, without a project around it: parameters, code, roots and dvc.lock are not.
+
+    Where `report_digest` is given, what a report with another receipt says of others is no proof.
+    """
     findings: list[Finding] = []
     chain, cells, report = _read_folder(project, study, findings)
+    if report is not None and report_digest not in (None, report.digest):
+        report = None
     _check_folder(project, study, chain, cells, report, findings)
     checked = {"cells": len(cells), "receipts": len(chain.receipts) + (report is not None)}
     return Verdict(study, False, checked, tuple(dict.fromkeys(findings)), ())

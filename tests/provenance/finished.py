@@ -89,7 +89,13 @@ def _evaluate(project: Project, run: str, value: float) -> None:
     metrics |= {"pair_accuracy": value, "pair_n": 4}
     project.metrics(*place).write_bytes(canonical_json(metrics))
     project.confusion(*place).write_text("actual,predicted\n" + "left,right\n" * 12, encoding="utf-8")
-    words = f"gsf evaluate {BENCHMARK} --study {STUDY} --run {run} --protocol {PROTOCOL} --threads 1"
+    seal_evaluation(project, run, BENCHMARK, _data(project))
+
+
+def seal_evaluation(project: Project, run: str, benchmark: str, data: Sequence[Input]) -> None:
+    """The receipt of an evaluation whose outputs are what lies there."""
+    place = (STUDY, run, PROTOCOL)
+    words = f"gsf evaluate {benchmark} --study {STUDY} --run {run} --protocol {PROTOCOL} --threads 1"
     weights = linked_inputs(project, project.train_receipt(STUDY, run), [project.checkpoint(STUDY, run)])
     seal(
         project,
@@ -97,7 +103,7 @@ def _evaluate(project: Project, run: str, value: float) -> None:
             stage=f"evaluate@{STUDY}-{run}-{PROTOCOL}",
             command=words.split(),
             params=params_used(project, project.params_file("protocols", PROTOCOL)),
-            inputs=[*_data(project), *weights],
+            inputs=[*data, *weights],
             outputs=[project.scores(*place), project.metrics(*place), project.confusion(*place)],
             entry="gsf.evaluate.stage",
             tools=["numpy"],

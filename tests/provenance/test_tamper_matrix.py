@@ -8,7 +8,8 @@ import pytest
 
 from gsf.project import Project
 from tests.provenance.tamper.damages import DAMAGES
-from tests.provenance.tamper.kinds import ARTEFACTS, KEPT, OUTPUTS, RECEIPTS, Artefact
+from tests.provenance.tamper.exchanged import checked
+from tests.provenance.tamper.kinds import ARTEFACTS, CRATES, CROISSANTS, KEPT, OUTPUTS, RECEIPTS, SIGNED, Artefact
 from tests.provenance.tamper.page import COMMAND, PAGE, page
 from tests.provenance.tamper.run import Matrix, outcome, prepared
 
@@ -24,6 +25,11 @@ def matrix(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_nothing_is_found_where_nothing_was_damaged(matrix: Matrix) -> None:
     found = outcome(matrix.sandbox, ("shallow", "deep", "recompute"))
     assert (found.depth, found.links, found.uncommitted) == ("never", frozenset(), False)
+
+
+@pytest.mark.parametrize("row", [SIGNED[0], CRATES[0], CRATES[-1], CROISSANTS[0]], ids=lambda row: row.kind)
+def test_what_is_handed_to_others_holds_as_it_was_written(matrix: Matrix, row: Artefact) -> None:
+    assert checked(matrix.sandbox.project, row).findings == ()
 
 
 @pytest.mark.parametrize("artefact", ARTEFACTS, ids=lambda artefact: artefact.kind)

@@ -36,15 +36,20 @@ def write_plan(project: Project, *, members: str = MEMBERS) -> None:
     write_atomically(project.plan_file, json.dumps(PLAN | {"ensembles": {"tiny-both-s0": planned}}).encode())
 
 
-@pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = make_evaluated(tmp_path_factory.mktemp("ensembles"))
+def make_combined(root: Path) -> Project:
+    """A reported study with an ensemble, and metrics of a subset of the videos."""
+    project = make_evaluated(root)
     night = "".join(f"night,,{number}.mp4\n" for number in range(10))
     write_atomically(project.root / SUBSETS, f"subset,part,id\n{night}".encode())
     write_plan(project)
     ensemble.run(project, benchmark="arrow", study="tiny", run="both-s0", members=MEMBERS, subsets=SUBSETS)
     run(project, "tiny")
     return project
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return make_combined(tmp_path_factory.mktemp("ensembles"))
 
 
 @pytest.fixture

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gsf.evaluate import ensemble
 from gsf.project import Project
-from gsf.provenance.hashing import write_atomically
-from gsf.report.stage import run
 from gsf.site.build import site_files
 from gsf.site.study import read_study
-from tests.report.fabricated import make_evaluated
-from tests.report.test_ensembles import MEMBERS, SUBSETS, write_plan
+from tests.report.test_ensembles import make_combined
 from tests.site.reading import read
 
 
 @pytest.fixture(scope="module")
 def combined(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = make_evaluated(tmp_path_factory.mktemp("combined"))
-    night = "".join(f"night,,{number}.mp4\n" for number in range(10))
-    write_atomically(project.root / SUBSETS, f"subset,part,id\n{night}".encode())
-    write_plan(project)
-    ensemble.run(project, benchmark="arrow", study="tiny", run="both-s0", members=MEMBERS, subsets=SUBSETS)
-    run(project, "tiny")
-    return project
+    return make_combined(tmp_path_factory.mktemp("combined"))
 
 
 def test_an_ensemble_rests_on_all_its_members(combined: Project) -> None:

@@ -10,6 +10,7 @@ from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
 from tests.provenance.finished import rewrite, write_lock
 from tests.provenance.sandbox import Sandbox
+from tests.provenance.tamper.exchanged import relist, sign_as_another
 from tests.provenance.tamper.kinds import RESULTS, Artefact
 from tests.provenance.tamper.versions import changed_number, other_version, rewritten
 
@@ -33,16 +34,27 @@ def _flip(sandbox: Sandbox, artefact: Artefact) -> bool:
         path.write_bytes(changed_number(bytes(data), artefact.key, lambda number: number ^ 1))
         return True
     at = len(data) // 2
-    if artefact.path == f"{RESULTS}/results.json":
+    if artefact.path.endswith(f"{RESULTS}/results.json"):
         at = data.index(b'"value": ') + 9
     elif artefact.path == "dvc.lock":
         # A digit of a digest that another digest may have: `a` would become no digit, and the file no YAML.
         pattern = rb"train@demo-gsf-s0:.*?md5: '?[0-9a-f]*?([0-9bcde])"
         at = re.search(pattern, bytes(data), re.DOTALL).start(1)  # type: ignore[union-attr]
+    elif artefact.path.endswith(".zip"):
+        at = data.index(b"results/demo/results.json[") + 100  # in its bytes, which follow its name
     elif artefact.group == "shown":
         at = max(found.start() for found in re.finditer(rb"\d", bytes(data[: data.rindex(b"|")])))
     data[at] ^= 1
     path.write_bytes(data)
+    return True
+
+
+def _other(sandbox: Sandbox, artefact: Artefact) -> bool:
+    path = sandbox.path(artefact.path)
+    if artefact.group == "signature":
+        path.write_bytes((sandbox.project.root.parent / "earlier.dsse.json").read_bytes())
+    else:
+        path.write_bytes(other_version(path.read_bytes(), artefact.path, key=artefact.key))
     return True
 
 
@@ -109,13 +121,20 @@ def _forge(sandbox: Sandbox, artefact: Artefact) -> bool:
             rewrite(sandbox.path(kept), outputs={**outputs, name: sha256_file(sandbox.path(path))})
             sandbox.rename_by_digest(kept)
             sandbox.forge_report()
-        case "result" if path.endswith("report.receipt.json"):
+        case "result" | "signed" if path.endswith("report.receipt.json"):
             rewrite(sandbox.path(path), facts={"cells": 1000})
             sandbox.path("dvc.lock")
             write_lock(sandbox.project)
-        case "result":
+        case "result" | "signed":
             _make_other(sandbox, artefact)
             sandbox.forge_report()
+        case "signature":
+            table = sandbox.path(f"{RESULTS}/results.json")
+            table.write_bytes(other_version(table.read_bytes(), table.name, key=None))
+            sandbox.forge_report()
+            sign_as_another(sandbox.project, sandbox.path(path))
+        case "crate" | "croissant" if relist(sandbox.path, artefact):
+            pass
         case _:
             return False  # no digest beside it that could be made to agree
     return True
@@ -138,7 +157,7 @@ DAMAGES: dict[str, Callable[[Sandbox, Artefact], bool]] = {
     "deleted": _delete,
     "renamed": _rename,
     "swapped": _swap,
-    "other version": _write(lambda data, artefact: other_version(data, artefact.path, key=artefact.key)),
+    "other version": _other,
     "forged": _forge,
     "rewritten": _write(lambda data, artefact: rewritten(data, artefact.path)),
 }

@@ -5,11 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gsf.project import ENSEMBLE
 from gsf.provenance.chain import Chain, stage_of_path
 from tests.provenance.tamper.damages import renamed
-from tests.provenance.tamper.kinds import ARROW, OUTSIDE, RESULTS, Artefact, users
+from tests.provenance.tamper.kinds import (
+    ARROW,
+    CRATE,
+    CROISSANT,
+    ENSEMBLES,
+    KEPT_IN_CRATE,
+    OUTSIDE,
+    PACKED,
+    RESULTS,
+    SIGNATURE,
+    Artefact,
+    users,
+)
 
-Depth = Literal["shallow", "deep", "recompute", "never"]
+Depth = Literal["shallow", "deep", "recompute", "never", "verify-signature", "verify-crate", "verify-croissant"]
 _GONE = ("deleted", "renamed")
 
 
@@ -58,6 +71,16 @@ def expected(artefact: Artefact, damage: str, chain: Chain) -> Expected:
             return _parameters(artefact, damage, chain)
         case "state":
             return _state(artefact, damage, kind)
+        case "signature" if damage == "rewritten":
+            return _never()  # what is signed is the content
+        case "signature" | "signed":
+            also = {str(artefact.sibling), f"{RESULTS}/results.json", f"{RESULTS}/report.receipt.json"}
+            also = also if damage in ("swapped", "other version", "forged") else set()
+            return Expected("verify-signature", "broken", frozenset({artefact.path, SIGNATURE}), frozenset(also))
+        case "crate":
+            return _crate(artefact, damage, kind, chain)
+        case "croissant":
+            return _croissant(artefact, damage, kind)
     return _never()
 
 
@@ -90,7 +113,12 @@ def _kept(artefact: Artefact, damage: str, kind: str, chain: Chain) -> Expected:
 
 def _stage_of_evidence(path: str) -> str:
     parts = path.removeprefix(f"{RESULTS}/evidence/").split("/")
-    return stage_of_path(f"data/{'/'.join(parts)}" if len(parts) == 2 else f"runs/demo/evaluate/{'/'.join(parts)}")
+    if len(parts) == 2:
+        return stage_of_path(f"data/{'/'.join(parts)}")
+    run, protocol, name = parts
+    return stage_of_path(
+        f"runs/demo/{f'ensemble/{run}' if protocol == ENSEMBLE else f'evaluate/{run}/{protocol}'}/{name}"
+    )
 
 
 def _of_the_results(artefact: Artefact, damage: str, kind: str) -> Expected:
@@ -117,13 +145,64 @@ def _of_the_results(artefact: Artefact, damage: str, kind: str) -> Expected:
 def _parameters(artefact: Artefact, damage: str, chain: Chain) -> Expected:
     name = artefact.path.rpartition("}/")[2]
     kind = "stale_code" if name.endswith(".py") else "stale_params"
-    stages = users(chain, name) | ({"report"} if name == "params/plan.yaml" else frozenset())
+    if name == "params/plan.yaml":
+        weighted = artefact.key != "threads" and damage in ("bit flipped", "other version")
+        return Expected("shallow", kind, frozenset({"report", *ENSEMBLES[: int(weighted)]}), frozenset(ENSEMBLES))
+    stages = users(chain, name)
     if damage == "swapped":
         stages |= users(chain, str(artefact.sibling).rpartition("}/")[2])
-    if damage == "rewritten" and name != "params/plan.yaml":
+    if damage == "rewritten":
         return _never() if name.endswith(".yaml") else Expected("shallow", "equal", stages)
     whole = name.endswith((".py", ".csv")) or damage in ("emptied", "deleted", "renamed")
     return Expected("shallow", kind, stages if whole else frozenset(), stages)
+
+
+def _crate(artefact: Artefact, damage: str, kind: str, chain: Chain) -> Expected:
+    name, metadata = artefact.path.removeprefix(f"{CRATE}/"), "ro-crate-metadata.json"
+    also = {metadata, renamed(name)} if damage in ("renamed", "forged") else set()
+    stage = str(artefact.stage)
+    if artefact.path == PACKED:
+        if damage == "rewritten":
+            return _never()  # what counts is what it holds
+        table, cell = f"{RESULTS}/results.json", "arrow/tsn-s0/2x1x1/pair_accuracy"
+        inside = damage in ("bit flipped", "other version")
+        links = {table} if inside else {"crate.zip"}
+        return Expected("verify-crate", kind, frozenset(links), frozenset({cell}))
+    if name == KEPT_IN_CRATE:
+        name = next(place for digest, places in chain.paths.items() for place in places if _is(chain, digest, stage))
+    if damage == "forged":
+        if name == "dvc.yaml":
+            return _never()
+        links = {f"{RESULTS}/report.receipt.json": metadata}.get(name, name)
+        links = stage if artefact.stage else links
+        return Expected("verify-crate", kind, frozenset({links}), frozenset({name, metadata, *_cells(name)}))
+    if damage == "rewritten" and name == "dvc.yaml":
+        kind = "broken"
+    also |= {"report"} if name.endswith("report.receipt.json") else {stage, *_cells(name)}
+    if damage == "swapped":
+        sibling = str(artefact.sibling).removeprefix(f"{CRATE}/")
+        also |= {sibling, _stage_of_evidence(sibling)}
+    return Expected("verify-crate", kind, frozenset({name}), frozenset(also))
+
+
+def _is(chain: Chain, digest: str, stage: str) -> bool:
+    return chain.receipts[digest].stage == stage
+
+
+def _cells(name: str) -> set[str]:
+    """The cell whose number is changed where the table is."""
+    return {"arrow/tsn-s0/2x1x1/pair_accuracy"} if name.endswith("results.json") else set()
+
+
+def _croissant(artefact: Artefact, damage: str, kind: str) -> Expected:
+    name = artefact.path.removeprefix(f"{CROISSANT}/")
+    links = {name}
+    if damage == "swapped":
+        links.add(str(artefact.sibling).removeprefix(f"{CROISSANT}/"))
+    elif damage == "forged":
+        links.add("croissant.json")
+    also = {renamed(name)} if damage == "renamed" else set()
+    return Expected("verify-croissant", kind, frozenset(links), frozenset(also))
 
 
 def _state(artefact: Artefact, damage: str, kind: str) -> Expected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gsf.provenance.chain import Chain
@@ -11,7 +11,21 @@ from tests.provenance.tamper.project import PROTOCOL
 
 # What becomes of a file: where verify reads it, and against what.
 Group = Literal[
-    "output", "receipt", "kept", "evidence", "result", "shown", "root", "elsewhere", "params", "state", "none"
+    "output",
+    "receipt",
+    "kept",
+    "evidence",
+    "result",
+    "shown",
+    "root",
+    "elsewhere",
+    "params",
+    "state",
+    "none",
+    "signature",
+    "signed",
+    "crate",
+    "croissant",
 ]
 
 ARROW, MINE, OWN = "data/arrow", "data/mine", "data/own"
@@ -49,6 +63,8 @@ def _stage(verb: str, run: str) -> str:
     return f"{verb}@{STUDY}-{run}" + (f"-{PROTOCOL}" if verb == "evaluate" else "")
 
 
+BOTH, EVEN = f"runs/{STUDY}/ensemble/both-s0", f"runs/{STUDY}/ensemble/even-s0"
+ENSEMBLES = (f"ensemble@{STUDY}-both-s0", f"ensemble@{STUDY}-even-s0")
 GSF, TSN = f"{EVALUATE}/gsf-s0/{PROTOCOL}", f"{EVALUATE}/tsn-s0/{PROTOCOL}"
 VIDEOS = (f"{ARROW}/videos/left/test_000.mp4", f"{ARROW}/videos/right/test_000.mp4")
 _TWIN = {"00": "01", "gsf-s0": "tsn-s0", "arrow": "mine"}
@@ -91,6 +107,14 @@ OUTPUTS = (
             ("confusion", "confusion.csv"),
         )
     ),
+    *(
+        _output(f"{kind} of an ensemble", f"{BOTH}/{name}", f"{BOTH}/receipt.json", f"{EVEN}/{name}")
+        for kind, name in (
+            ("scores", "scores.safetensors"),
+            ("metrics", "metrics.json"),
+            ("confusion", "confusion.csv"),
+        )
+    ),
 )
 
 _RECEIPTS = {
@@ -111,6 +135,7 @@ _RECEIPTS = {
     ),
     _stage("convert", "gsf_own"): (f"{TRAIN}/gsf_own/receipt.json", None, _stage("train", "tsn-s0")),
     _stage("evaluate", "gsf-s0"): (f"{GSF}/receipt.json", f"{TSN}/receipt.json", _stage("evaluate", "tsn-s0")),
+    ENSEMBLES[0]: (f"{BOTH}/receipt.json", f"{EVEN}/receipt.json", ENSEMBLES[1]),
 }
 RECEIPTS = tuple(
     Artefact(f"receipt of {stage.split('@')[0]}", "receipt", path, sibling=sibling, stage=stage)
@@ -137,6 +162,15 @@ EVIDENCE = tuple(
         ("arrow/manifest.csv", "manifest@arrow"),
         ("arrow/manifest.json", "manifest@arrow"),
     )
+) + tuple(
+    Artefact(
+        f"evidence: {name} of an ensemble",
+        "evidence",
+        f"{_PROOF}/both-s0/ensemble/{name}",
+        sibling=f"{_PROOF}/even-s0/ensemble/{name}",
+        stage=ENSEMBLES[0],
+    )
+    for name in ("metrics.json", "scores.safetensors")
 )
 
 TABLE = (
@@ -166,6 +200,7 @@ PARAMS = (
     Artefact("imported network", "params", "params/imports/elsewhere.yaml", key="num_segments"),
     Artefact("additions", "params", "params/benchmarks/mine.additions.csv", key=",1"),
     Artefact("plan.yaml", "params", "params/plan.yaml", key="threads"),
+    Artefact("weights of an ensemble, in plan.yaml", "params", "params/plan.yaml", key="gsf-s0/2x1x1:"),
     Artefact("study file", "none", f"params/studies/{STUDY}.yaml", key="threads"),
 )
 
@@ -177,4 +212,36 @@ STATE = (
     Artefact("journal of a training", "none", f".work/train/{STUDY}/gsf-s0/journal.jsonl"),
 )
 
-ARTEFACTS = (*OUTPUTS, *RECEIPTS, *KEPT, *EVIDENCE, *TABLE, *ROOTS, *PARAMS, *STATE)
+# What is handed to others.
+SIGNATURE = f"{RESULTS}/signature.dsse.json"
+CRATE, PACKED, CROISSANT = f"{OUTSIDE}/crate", f"{OUTSIDE}/crate.zip", f"{OUTSIDE}/croissant"
+KEPT_IN_CRATE = "{kept}"  # stands for the path of the receipt of the row's stage
+SIGNED = (
+    Artefact("signature", "signature", SIGNATURE, sibling=f"{OUTSIDE}/other.dsse.json"),
+    *(replace(item, kind=f"{item.kind}, signed", group="signed") for item in TABLE if item.group == "result"),
+)
+CRATES = (
+    Artefact("crate: metadata", "crate", f"{CRATE}/ro-crate-metadata.json", key='"value": '),
+    Artefact("crate: results.json", "crate", f"{CRATE}/{RESULTS}/results.json"),
+    Artefact("crate: receipt of train", "crate", f"{CRATE}/{KEPT_IN_CRATE}", stage=_stage("train", "gsf-s0")),
+    Artefact(
+        "crate: evidence",
+        "crate",
+        f"{CRATE}/{_PROOF}/gsf-s0/{PROTOCOL}/metrics.json",
+        sibling=f"{CRATE}/{_PROOF}/tsn-s0/{PROTOCOL}/metrics.json",
+        stage=_stage("evaluate", "gsf-s0"),
+    ),
+    Artefact("crate: receipt of report", "crate", f"{CRATE}/{RESULTS}/report.receipt.json"),
+    Artefact("crate: dvc.yaml", "crate", f"{CRATE}/dvc.yaml", key="mem_mb"),
+    Artefact("crate: README.md", "crate", f"{CRATE}/README.md", key="://w"),
+    Artefact("crate, as a ZIP file", "crate", PACKED),
+)
+CROISSANTS = (
+    Artefact("Croissant: description", "croissant", f"{CROISSANT}/croissant.json"),
+    Artefact("Croissant: manifest.csv", "croissant", f"{CROISSANT}/manifest.csv"),
+    Artefact("Croissant: manifest.json", "croissant", f"{CROISSANT}/manifest.json"),
+    Artefact("Croissant: inventory.csv", "croissant", f"{CROISSANT}/inventory.csv"),
+    Artefact("Croissant: records", "croissant", f"{CROISSANT}/manifest.parquet", f"{CROISSANT}/inventory.parquet"),
+)
+
+ARTEFACTS = (*OUTPUTS, *RECEIPTS, *KEPT, *EVIDENCE, *TABLE, *ROOTS, *PARAMS, *STATE, *SIGNED, *CRATES, *CROISSANTS)

@@ -30,6 +30,10 @@ _TITLES: dict[Group, str] = {
     "params": "Parameters and code",
     "state": "State",
     "none": "Files that no receipt lists",
+    "signature": "The signature of the results (`gsf verify-signature`)",
+    "signed": "Results that are signed (`gsf verify-signature`)",
+    "crate": "An RO-Crate of the results (`gsf verify-crate`)",
+    "croissant": "A benchmark as Croissant (`gsf verify-croissant`)",
 }
 
 

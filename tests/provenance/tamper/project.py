@@ -20,8 +20,11 @@ from safetensors.numpy import save_file
 from gsf.data import inventory, listing, manifest
 from gsf.data.init_published import init_published
 from gsf.data.published import stage as annotate
+from gsf.evaluate import ensemble
 from gsf.evaluate.metrics import compute_metrics, confusion_rows
 from gsf.evaluate.scores import Scores, write_scores
+from gsf.params.base import load
+from gsf.params.study import Plan
 from gsf.pipeline.study import activate
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_file, write_atomically
@@ -32,9 +35,9 @@ from gsf.store import extract
 from gsf.tables import write_table
 from tests.data.project import make_video
 from tests.data.published.small import write
-from tests.provenance.finished import REPOSITORY, STUDY, commit, git, write_lock
+from tests.provenance import finished
+from tests.provenance.finished import PROTOCOL, REPOSITORY, STUDY, commit, git, write_lock
 
-PROTOCOL = "2x1x1"
 RUNS = {"tsn-s0": "arrow", "gsf-s0": "arrow", "gsf_mine-s0": "mine", "gsf_own": "own"}
 STUDY_FILE = f"""\
 study: {STUDY}
@@ -46,6 +49,9 @@ experiments:
   gsf: {{benchmark: arrow, model: gsf, recipe: quick}}
   gsf_mine: {{benchmark: mine, model: gsf, recipe: quick}}
   gsf_own: {{benchmark: own, imported: elsewhere}}
+ensembles:
+  both: {{members: {{tsn: 1, gsf: 2}}}}
+  even: {{members: {{tsn: 1, gsf: 1}}}}
 """
 IMPORT = """\
 name: elsewhere
@@ -102,7 +108,10 @@ def build(data: Project, root: Path) -> Project:
 
 
 def publish(project: Project) -> None:
-    """The report of what the runs hold, and the dvc.lock of all receipts."""
+    """The ensembles and the report of what the runs hold, and the dvc.lock of all receipts."""
+    for item in load(Plan, project.plan_file).ensembles.values():
+        members, average = item.members, item.average
+        ensemble.run(project, benchmark=item.benchmark, study=STUDY, run=item.run, members=members, average=average)
     report.run(project, STUDY)
     write_lock(project)
 
@@ -241,22 +250,7 @@ def follow(project: Project, run: str, benchmark: str, scores: Scores) -> None:
 
 def seal_evaluation(project: Project, run: str, benchmark: str) -> None:
     """The receipt of an evaluation whose outputs are what lies there."""
-    place = (STUDY, run, PROTOCOL)
-    words = f"gsf evaluate {benchmark} --study {STUDY} --run {run} --protocol {PROTOCOL} --threads 1"
-    weights = linked_inputs(project, project.train_receipt(STUDY, run), [project.checkpoint(STUDY, run)])
-    seal(
-        project,
-        StageResult(
-            stage=f"evaluate@{STUDY}-{run}-{PROTOCOL}",
-            command=words.split(),
-            params=params_used(project, project.params_file("protocols", PROTOCOL)),
-            inputs=[*data_inputs(project, benchmark), *weights],
-            outputs=[project.scores(*place), project.metrics(*place), project.confusion(*place)],
-            entry="gsf.evaluate.stage",
-            tools=["numpy"],
-        ),
-        project.evaluate_receipt(*place),
-    )
+    finished.seal_evaluation(project, run, benchmark, data_inputs(project, benchmark))
 
 
 def _lists(project: Project, benchmark: str) -> list[Input]:

@@ -20,8 +20,9 @@ from gsf.tracking.record import journal_path
 from tests.provenance.finished import STUDY
 from tests.provenance.sandbox import Sandbox
 from tests.provenance.tamper.damages import apply
+from tests.provenance.tamper.exchanged import checked, hand_over
 from tests.provenance.tamper.expected import expected
-from tests.provenance.tamper.kinds import CODE, OUTSIDE, Artefact
+from tests.provenance.tamper.kinds import CODE, KEPT_IN_CRATE, OUTSIDE, Artefact
 from tests.provenance.tamper.project import build
 from tests.provenance.tamper.quick import remember
 
@@ -33,6 +34,9 @@ DEPTHS = {
     "receipt": ("deep",),
     "elsewhere": ("deep",),
     "result": (*ALL, "recompute"),
+    **dict.fromkeys(("signature", "signed"), ("verify-signature",)),
+    "crate": ("verify-crate",),
+    "croissant": ("verify-croissant",),
 }
 
 
@@ -63,7 +67,8 @@ class Matrix:
         if key not in self._cells:
             try:
                 done = apply(self.sandbox, self._placed(artefact), damage)
-                self._cells[key] = outcome(self.sandbox, DEPTHS.get(artefact.group, ALL)) if done else None
+                depths = DEPTHS.get(artefact.group, ALL)
+                self._cells[key] = outcome(self.sandbox, depths, artefact=artefact) if done else None
             finally:
                 self.sandbox.restore()
         return self._cells[key]
@@ -88,6 +93,8 @@ class Matrix:
         if artefact.group == "kept":
             return self.sandbox.kept(path)
         outside = str(self.sandbox.project.root.parent)
+        if KEPT_IN_CRATE in path:
+            path = path.replace(KEPT_IN_CRATE, self.sandbox.kept(str(artefact.stage)))
         return path.replace(CODE, str(self._code)).replace(OUTSIDE, outside)
 
 
@@ -95,6 +102,7 @@ class Matrix:
 def prepared(data: Project, root: Path) -> Iterator[Matrix]:
     """A matrix on a new finished study in `root`, with a copy of the code that may be damaged too."""
     project = build(data, root)
+    hand_over(project)
     shutil.copytree(code.PACKAGE, root / "code" / "gsf", ignore=shutil.ignore_patterns("__pycache__"))
     journal = journal_path(project, study=STUDY, run="gsf-s0")
     journal.parent.mkdir(parents=True, exist_ok=True)
@@ -105,11 +113,15 @@ def prepared(data: Project, root: Path) -> Iterator[Matrix]:
         yield Matrix(Sandbox(project), code=root / "code")
 
 
-def outcome(sandbox: Sandbox, depths: Sequence[str] = ALL) -> Outcome:
-    """What the first of the depths that finds anything finds."""
+def outcome(sandbox: Sandbox, depths: Sequence[str] = ALL, *, artefact: Artefact | None = None) -> Outcome:
+    """What the first of the depths that finds anything finds; `artefact` is what another verb than verify looks at."""
     uncommitted = False
     for depth in depths:
-        verdict = sandbox.verify(deep=depth == "deep")
+        if depth.startswith("verify-"):
+            assert artefact is not None
+            verdict = checked(sandbox.project, artefact)
+        else:
+            verdict = sandbox.verify(deep=depth == "deep")
         if depth == "recompute":
             found = recomputed(sandbox.project, verdict)
             assert isinstance(found, Verdict)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import lmdb
 import yaml
 from PIL import Image
+from pyarrow import parquet
 from safetensors.numpy import load, save
 
 from gsf.provenance.hashing import canonical_json
@@ -140,6 +142,34 @@ def _line_ends(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n") if b"\r\n" in data else data.replace(b"\n", b"\r\n")
 
 
+def _zip(data: bytes, change: Callable[[str, bytes], bytes], *, compression: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(out, "w", compression) as written:
+        for name in archive.namelist():
+            written.writestr(name, change(name, archive.read(name)))
+    return out.getvalue()
+
+
+def _other_zip(data: bytes) -> bytes:
+    """With another table of results."""
+    return _zip(
+        data,
+        lambda name, entry: _json(entry) if name.endswith("/results.json") else entry,
+        compression=zipfile.ZIP_STORED,
+    )
+
+
+def _parquet(table: Any, compression: str) -> bytes:
+    out = io.BytesIO()
+    parquet.write_table(table, out, compression=compression)
+    return out.getvalue()
+
+
+def _other_table(data: bytes) -> bytes:
+    table = parquet.read_table(io.BytesIO(data))
+    return _parquet(table.slice(0, len(table) - 1), "none")
+
+
 _OTHER: dict[str, Callable[[bytes], bytes]] = {
     ".csv": _without_last_line,
     ".json": _json,
@@ -148,11 +178,13 @@ _OTHER: dict[str, Callable[[bytes], bytes]] = {
     ".lock": _lock,
     ".md": _page,
     ".mp4": lambda data: data + b"\0",
+    ".parquet": _other_table,
     ".png": _picture,
     ".pth": lambda data: data[::-1],
     ".py": lambda data: data + b"\nADDED = 1\n",
     ".safetensors": _tensors,
     ".txt": _without_last_line,
+    ".zip": _other_zip,
 }
 _REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
     ".csv": _line_ends,
@@ -164,8 +196,10 @@ _REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
         else _line_ends(data)
     ),
     ".md": _line_ends,
+    ".parquet": lambda data: _parquet(parquet.read_table(io.BytesIO(data)), "gzip"),
     ".py": _line_ends,
     ".safetensors": _padded_tensors,
     ".txt": _line_ends,
     ".yaml": lambda data: b"# a note\n" + data,
+    ".zip": lambda data: _zip(data, lambda _, entry: entry, compression=zipfile.ZIP_DEFLATED),
 }
