@@ -159,7 +159,6 @@ def _parameters(artefact: Artefact, damage: str, chain: Chain) -> Expected:
 
 def _crate(artefact: Artefact, damage: str, kind: str, chain: Chain) -> Expected:
     name, metadata = artefact.path.removeprefix(f"{CRATE}/"), "ro-crate-metadata.json"
-    also = {metadata, renamed(name)} if damage in ("renamed", "forged") else set()
     stage = str(artefact.stage)
     if artefact.path == PACKED:
         if damage == "rewritten":
@@ -170,6 +169,7 @@ def _crate(artefact: Artefact, damage: str, kind: str, chain: Chain) -> Expected
         return Expected("verify-crate", kind, frozenset(links), frozenset({cell}))
     if name == KEPT_IN_CRATE:
         name = next(place for digest, places in chain.paths.items() for place in places if _is(chain, digest, stage))
+    also = {renamed(name)} if damage == "renamed" else set()
     if damage == "forged":
         if name == "dvc.yaml":
             return _never()
