@@ -1,7 +1,8 @@
 """What the two runners cost on graphs of the largest benchmarks: seconds, before anything is run and when all is done.
 
-    python bench/graph.py            # five studies of one benchmark each, then all five in one
-    python bench/graph.py --small    # a try: a minute
+    python bench/graph.py            # five studies of one benchmark each, one after the other
+    python bench/graph.py --together # then all five in one, which takes as long again
+    python bench/graph.py --small    # a try: some minutes
     python bench/graph.py --profile  # and where the time goes, for one benchmark
 
 A study here is one benchmark in 64 shards with 30 trainings, each evaluated once. Nothing is trained: outputs are
@@ -30,7 +31,7 @@ from bench.record import case, write
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 60.0  # seconds, of each command
-FORMATS = {"ssv1": "", "ssv2": "", "k400": "", "diving48": "", "epic100": "  target: action\n"}
+FORMATS = {"ssv2": "", "ssv1": "", "k400": "", "diving48": "", "epic100": "  target: action\n"}
 PUBLISHED_AS = {"k400": "kinetics400"}
 BENCHMARK = """\
 name: {name}
@@ -62,12 +63,13 @@ class Spent:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--small", action="store_true", help="a try with few stages; writes no result")
+    parser.add_argument("--together", action="store_true", help="all five benchmarks in one study as well")
     parser.add_argument("--profile", action="store_true", help="only one benchmark; where the time goes, no result")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
     args = parser.parse_args()
     shards, runs = (4, 2) if args.small else (64, 30)
     groups: list[list[str]] = [["ssv2"]] if args.profile else [[name] for name in FORMATS]
-    if not args.profile:
+    if args.together:
         groups.append(list(FORMATS))
     with tempfile.TemporaryDirectory(dir=args.folder, prefix="graph-") as folder:
         cases = []
@@ -75,8 +77,8 @@ def main() -> None:
             project = Project(Path(folder) / "-".join(names), names, shards=shards, runs=runs)
             cases += project.measured(profiled=args.profile)
             shutil.rmtree(project.root)
-    if not args.small and not args.profile:
-        write("graph", cases)
+            if not args.small and not args.profile:
+                write("graph", cases)  # what is measured stands, should a later one be stopped
 
 
 class Project:
@@ -139,7 +141,7 @@ class Project:
         }
         cases = [judged(name, command, took) for command, took in spent.items()]
         # Once after a run on another runner, and in proportion to the outputs: no goal.
-        for command, took in {"dvc commit (in gsf record), all done": committed, "gsf sync, all done": synced}.items():
+        for command, took in {"dvc commit, all done": committed, "gsf sync, all done": synced}.items():
             cases.append(case(name, f"seconds of {command}", took.seconds, "s", baseline=took.cpu,
                               ratio=took.cpu / took.seconds))  # fmt: skip
         return cases
