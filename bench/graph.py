@@ -1,9 +1,9 @@
 """What the two runners cost on graphs of the largest benchmarks: seconds, before anything is run and when all is done.
 
-    python bench/graph.py            # five studies of one benchmark each, one after the other
-    python bench/graph.py --together # then all five in one, which takes as long again
-    python bench/graph.py --small    # a try: some minutes
-    python bench/graph.py --profile  # and where the time goes, for one benchmark
+    python bench/graph.py            # one published benchmark: some five minutes
+    python bench/graph.py --all      # then four others, whose graphs are alike, and all five in one study: an hour
+    python bench/graph.py --small    # a try: a minute; writes no result
+    python bench/graph.py --profile  # where the time goes; writes no result
 
 A study here is one benchmark in 64 shards with 30 trainings, each evaluated once. Nothing is trained: outputs are
 placeholders of a few bytes, which is what a runner sees of unchanged outputs (size and time). Wall time decides; the
@@ -31,7 +31,7 @@ from bench.record import case, write
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 60.0  # seconds, of each command
-FORMATS = {"ssv2": "", "ssv1": "", "k400": "", "diving48": "", "epic100": "  target: action\n"}
+FORMATS = {"ssv1": "", "ssv2": "", "k400": "", "diving48": "", "epic100": "  target: action\n"}
 PUBLISHED_AS = {"k400": "kinetics400"}
 BENCHMARK = """\
 name: {name}
@@ -63,14 +63,14 @@ class Spent:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--small", action="store_true", help="a try with few stages; writes no result")
-    parser.add_argument("--together", action="store_true", help="all five benchmarks in one study as well")
-    parser.add_argument("--profile", action="store_true", help="only one benchmark; where the time goes, no result")
+    parser.add_argument("--all", action="store_true", help="five benchmarks, and all of them in one study")
+    parser.add_argument("--profile", action="store_true", help="where the time goes; writes no result")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
     args = parser.parse_args()
     shards, runs = (4, 2) if args.small else (64, 30)
-    groups: list[list[str]] = [["ssv2"]] if args.profile else [[name] for name in FORMATS]
-    if args.together:
-        groups.append(list(FORMATS))
+    groups: list[list[str]] = [["ssv2"]]
+    if args.all:
+        groups += [[name] for name in FORMATS if name != "ssv2"] + [list(FORMATS)]
     with tempfile.TemporaryDirectory(dir=args.folder, prefix="graph-") as folder:
         cases = []
         for names in groups:
