@@ -214,6 +214,7 @@ def test_record_gives_dvc_what_changed_and_leaves_the_rest_alone(
     record(clone.project)
     clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
     clone.snakemake()
+    assert clone.ran() == OF_GSF
     committed: list[str] = []
     commit = PipelineStage.commit
     monkeypatch.setattr(
