@@ -92,7 +92,18 @@ def graphs() -> str:
     commands = list(next(iter(found.values())))
     lines = [f"| seconds (of CPU) | {' | '.join(commands)} |", "|---|" + "---:|" * len(commands)]
     lines += [f"| {name} | {' | '.join(cells.values())} |" for name, cells in found.items()]
-    return "\n".join(lines)
+    return "\n".join(lines + recordings())
+
+
+def recordings() -> list[str]:
+    """What bench/recording.py measured: a row a study."""
+    lines = ["", "| `gsf record`, seconds of CPU | in one go | instead | how many times |", "|---|---:|---:|---:|"]
+    for row in rows("recording"):
+        against = row["metric"].removeprefix("seconds of CPU, against ")
+        if against != "the goal":
+            instead = f"{row['baseline']:.0f}, {against}"
+            lines.append(f"| {row['case']} | {row['value']:.0f} | {instead} | {row['ratio']:.1f} |")
+    return lines if len(lines) > 3 else []
 
 
 def tables() -> str:

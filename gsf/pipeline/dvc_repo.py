@@ -24,3 +24,18 @@ def opened(project: Project, *, purpose: str) -> Iterator[Any]:
             yield repo
     except DvcException as error:
         raise PipelineError(f"dvc.yaml: DVC cannot {purpose}: {error}") from error
+
+
+@contextmanager
+def locked(repo: Any) -> Iterator[None]:
+    """DVC's lock on its repository: no other DVC changes it meanwhile, and it is read anew."""
+    from dvc.repo import lock_repo
+
+    with lock_repo(repo):
+        yield
+
+
+def changed(repo: Any) -> set[str]:
+    """The stages of which DVC finds an input, a parameter, the command or an output changed, or lacks an output."""
+    status = repo.status()
+    return {name for name, reasons in status.items() if any(reason != "always changed" for reason in reasons)}

@@ -6,6 +6,7 @@ against the files, parameters and code as they are now.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gsf.errors import PipelineError
@@ -50,12 +51,21 @@ def record(project: Project) -> Recorded:
             f"{len(wrong)} disagreement{'s' * (len(wrong) > 1)} between receipts and the graph, there must be none;"
             f" run `snakemake --cores` again, then `gsf record`\n  {lines}"
         )
-    _commit(project, complete, all_of_them=not incomplete)
+    commit(project, complete)
     touch(project, resolved, complete)  # DVC has replaced files by links to its cache, with new times
     return Recorded(complete=tuple(complete), incomplete=tuple(incomplete))
 
 
-def _commit(project: Project, names: list[str], *, all_of_them: bool) -> None:
-    with dvc_repo.opened(project, purpose="commit the outputs of its stages") as repo:
-        for target in [None] if all_of_them else names:
-            repo.commit(target=target, force=True)
+def commit(project: Project, names: Collection[str]) -> None:
+    """Give to DVC those of the named stages that it finds changed, and write dvc.lock once for all of them.
+
+    `dvc commit` takes one stage or all. One at a time resolves the graph and writes dvc.lock anew for every stage.
+    """
+    with dvc_repo.opened(project, purpose="commit the outputs of its stages") as repo, dvc_repo.locked(repo):
+        new = dvc_repo.changed(repo).intersection(names)
+        stages = [stage for stage in repo.index.stages if stage.name in new]
+        for stage in stages:
+            stage.save()
+            stage.commit()
+        if stages:
+            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)

@@ -52,10 +52,8 @@ def sync(project: Project) -> Synced:
 
 
 def _changed(project: Project) -> set[str]:
-    """The stages of which DVC finds a dependency, a parameter, the command or an output changed."""
     with dvc_repo.opened(project, purpose="tell the status of its stages") as repo:
-        status = repo.status()
-    return {name for name, reasons in status.items() if any(reason != "always changed" for reason in reasons)}
+        return dvc_repo.changed(repo)
 
 
 def _refuse_unrecorded(checker: Checker, resolved: Graph, changed: set[str]) -> None:

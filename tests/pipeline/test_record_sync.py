@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from dvc.dvcfile import Lockfile
+from dvc.stage import PipelineStage
 
 from gsf.errors import PipelineError
 from gsf.pipeline.record import record
@@ -53,11 +56,14 @@ def by_snakemake(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
 @pytest.fixture
 def clone(by_snakemake: ToyClone, tmp_path: Path) -> ToyClone:
     """A copy of the clone that Snakemake ran in, not recorded."""
-    root = tmp_path / "clone"
-    shutil.copytree(by_snakemake.root, root, symlinks=True)  # copies keep their times
+    return copied(by_snakemake, tmp_path / "clone")
+
+
+def copied(clone: ToyClone, root: Path) -> ToyClone:
+    shutil.copytree(clone.root, root, symlinks=True)  # copies keep their times
     copy = ToyClone.__new__(ToyClone)
     copy.root = root
-    copy.project = type(by_snakemake.project)(root)
+    copy.project = type(clone.project)(root)
     return copy
 
 
@@ -112,10 +118,7 @@ def test_changed_code_runs_the_stages_that_import_it(clone: ToyClone) -> None:
 
 
 def test_an_inventory_that_leaves_the_plans_as_they_are_extracts_nothing(by_dvc: ToyClone, tmp_path: Path) -> None:
-    copy = ToyClone.__new__(ToyClone)
-    copy.root = tmp_path / "clone"
-    shutil.copytree(by_dvc.root, copy.root, symlinks=True)
-    copy.project = type(by_dvc.project)(copy.root)
+    copy = copied(by_dvc, tmp_path / "clone")
     copy.edit("params/benchmarks/mini.yaml", "on_missing: stop", "on_missing: exclude")
     copy.dvc("repro", "manifest@mini")
     assert copy.ran() == ["inventory@mini", "manifest@mini"]
@@ -178,6 +181,47 @@ def test_a_failed_job_leaves_the_others_recorded(tmp_path: Path) -> None:
     clone.snakemake()
     assert clone.ran() == OF_GSF
     record(clone.project)
+    agree(clone)
+
+
+def test_record_writes_the_lock_that_dvc_commit_writes_and_once(
+    clone: ToyClone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a stage is left out, which `dvc commit` can only be told one stage at a time."""
+    other = copied(clone, tmp_path / "other")
+    for each in (clone, other):
+        (each.root / "results/tiny/results.json").unlink()
+    written: list[list[str]] = []
+    dump = Lockfile.dump_stages
+    monkeypatch.setattr(
+        Lockfile,
+        "dump_stages",
+        lambda self, stages: (written.append([stage.name for stage in stages]), dump(self, stages)),
+    )
+    done = record(clone.project)
+    assert done.incomplete == ("report",)
+    assert [sorted(names) for names in written] == [sorted(done.complete)]
+    for name in done.complete:
+        other.dvc("commit", "-f", name)
+    locks = [yaml.safe_load((each.root / "dvc.lock").read_text()) for each in (clone, other)]
+    assert locks[0] == locks[1]
+    assert set(json.loads(clone.dvc("status", "--json"))) == {"report"}
+
+
+def test_record_gives_dvc_what_changed_and_leaves_the_rest_alone(
+    clone: ToyClone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(clone.project)
+    clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
+    clone.snakemake()
+    assert clone.ran() == OF_GSF
+    committed: list[str] = []
+    commit = PipelineStage.commit
+    monkeypatch.setattr(
+        PipelineStage, "commit", lambda self, **options: (committed.append(self.name), commit(self, **options))
+    )
+    assert len(record(clone.project).complete) == 12
+    assert sorted(committed) == OF_GSF
     agree(clone)
 
 

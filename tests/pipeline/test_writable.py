@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.pipeline.tiny import ROOT
+import pytest
+
+from tests.pipeline.test_record_sync import OF_GSF
+from tests.pipeline.tiny import ROOT, ToyClone
 from tests.unprivileged import obeying
 
 PROGRAM = """
@@ -36,3 +39,22 @@ def test_outputs_linked_into_the_cache_become_writable_and_other_files_stay(tmp_
     )
     assert done.stdout.strip() == "[False, False] [True, True, False]"
     assert (tmp_path / "shard.lmdb").read_bytes() == b"frames"
+
+
+@pytest.mark.pipeline
+def test_an_account_without_roots_rights_runs_records_and_runs_again(tmp_path: Path) -> None:
+    clone = ToyClone(tmp_path / "clone").start()
+    record = "from pathlib import Path; from gsf.pipeline.record import record; from gsf.project import Project;"
+    record += "print(record(Project(Path.cwd())))"
+
+    def run(*words: str) -> str:
+        return clone.run(*obeying(sys.executable, *words))
+
+    run("-m", "snakemake", "--cores", "2")
+    assert "knows 12 stages" in run("-c", record)
+    clone.ran()
+    clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
+    run("-m", "snakemake", "--cores", "2")
+    assert clone.ran() == OF_GSF
+    assert "knows 12 stages" in run("-c", record)
+    assert "Nothing to be done" in run("-m", "snakemake", "-n")

@@ -2,7 +2,9 @@
 
 Needs root and the packages `slurmctld slurmd slurm-client munge`. No systemd, no cgroups, no accounting database. The
 one GPU is a stand-in (/dev/null), so that what jobs ask for is checked as on a real cluster. More than one node are
-several slurmd here, each with all cores of the machine: Slurm places jobs and steps as if they were machines.
+several slurmd here, each with all cores of the machine: Slurm places jobs and steps as if they were machines. Each has
+a folder for its own disk, of which jobs learn as on many clusters: a prolog sets SLURM_TMPDIR. Jobs of the partition
+`urgent` take the place of those of `main`.
 """
 
 from __future__ import annotations
@@ -48,17 +50,29 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
+TaskProlog={folder}/prolog.sh
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 ReturnToService=2
 MinJobAge=600
 KillWait=5
 GresTypes=gpu
-{nodes}PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO
+{nodes}PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO \
+PriorityTier=1 PreemptMode=REQUEUE
+PartitionName=urgent Nodes={names} MaxTime=INFINITE DefMemPerCPU=500 State=UP PriorityTier=2 PreemptMode=OFF
 """
 NODE = """\
 NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} Boards=1 SocketsPerBoard=1 \
-CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:{gpu}:1 State=UNKNOWN
 """
-GRES = "NodeName={names} Name=gpu File=/dev/null\n"
+GPU = "standin"  # the type of each node's GPU
+GRES = "NodeName={names} Name=gpu Type={gpu} File=/dev/null\n"
+PROLOG = """\
+#!/bin/sh
+disk={disks}/$SLURMD_NODENAME/$SLURM_JOB_ID
+mkdir -p "$disk"
+echo "export SLURM_TMPDIR=$disk"
+"""
 
 
 def why_not() -> str | None:
@@ -80,6 +94,7 @@ class Node:
     def __init__(self, folder: Path, *, nodes: int = 1) -> None:
         self.folder, self.host = folder, socket.gethostname().split(".")[0]
         self.names = [self.host] if nodes == 1 else [f"node{number}" for number in range(nodes)]
+        self.disks = folder / "disks"  # a folder of each node's name, in it one of each job's number: SLURM_TMPDIR
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -120,9 +135,12 @@ class Node:
         for name in ("ctld", *(f"slurmd.{node}" for node in self.names), "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         memory = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500) // len(self.names)
-        values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory}
+        values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory, "gpu": GPU}
         nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
         values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
+        prolog = self.folder / "prolog.sh"
+        prolog.write_text(PROLOG.format(disks=self.disks))
+        prolog.chmod(0o755)
         SETTINGS.mkdir(exist_ok=True)
         (SETTINGS / "slurm.conf").write_text(CONF.format(**values))
         (SETTINGS / "gres.conf").write_text(GRES.format(**values))
@@ -137,7 +155,8 @@ class Node:
         for name in self.names:
             self._child("slurmd", "-D", "-N", name)
         idle = [f"{name} idle" for name in sorted(self.names)]
-        self._wait(lambda: self._says("sinfo", "--noheader", "--Node", "--format=%N %t").splitlines() == idle, "slurmd")
+        listed = ("sinfo", "--noheader", "--Node", "--partition=main", "--format=%N %t")
+        self._wait(lambda: self._says(*listed).splitlines() == idle, "slurmd")
 
     def _child(self, *command: str) -> None:
         with (self.folder / "log" / f"{command[0]}.out").open("ab") as log:

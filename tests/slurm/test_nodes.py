@@ -12,10 +12,11 @@ import pytest
 
 from gsf.pipeline import study
 from gsf.pipeline.record import record
+from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import ROOT, Clone
 from tests.slurm.node import Node, wait_for, why_not
-from tests.slurm.test_slurm import SNAKEMAKE
+from tests.slurm.test_slurm import SNAKEMAKE, state
 
 pytestmark = pytest.mark.slurm
 
@@ -73,10 +74,6 @@ def submit(clone: Clone, *command: str, options: tuple[str, ...] = (), **extra: 
     return clone.run("sbatch", *asked, *command, **extra).strip()
 
 
-def state(nodes: Node, job: str) -> str:
-    return next(found["state"] for found in nodes.jobs() if found["id"] == job)
-
-
 def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_one(
     nodes: Node, copy: Clone, alone: bytes
 ) -> None:
@@ -85,6 +82,17 @@ def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_
     assert "2 processes on the 2 nodes of this job" in (copy.root / ".work/logs/train/tiny-gsf-s0.log").read_text()
     assert "NumNodes=2" in nodes.run("scontrol", "show", "jobs", "--oneliner")
     assert "train@tiny-gsf-s0" in record(copy.project).complete
+
+
+def test_each_node_of_a_training_reads_copies_of_the_shards_on_its_own_disk(
+    nodes: Node, copy: Clone, alone: bytes
+) -> None:
+    """As docs/storage.md says. Snakemake hides Slurm's variables from what it runs, the nodes set this one anew."""
+    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD.split(), GSF_STAGE="$SLURM_TMPDIR")
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
+    shards = {f"{sha256_file(copy.project.shard('mini', shard))}.lmdb" for shard in ("00", "01")}
+    for name in nodes.names:
+        assert {path.name for path in (nodes.disks / name).rglob("*.lmdb")} == shards, name
 
 
 def test_torchrun_on_two_nodes_trains_the_same(nodes: Node, copy: Clone, alone: bytes) -> None:

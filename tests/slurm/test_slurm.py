@@ -7,14 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gsf.pipeline.record import record
+from gsf.provenance.hashing import sha256_file
 from tests.pipeline.tiny import Clone, ToyClone
-from tests.slurm.node import Node, wait_for, why_not
+from tests.slurm.node import GPU, Node, wait_for, why_not
 
 pytestmark = pytest.mark.slurm
 
@@ -25,6 +27,7 @@ TRAINING = "train@tiny-gsf-s0"
 AFTER_IT = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", TRAINING]
 CHECKPOINT = "runs/tiny/train/gsf-s0/checkpoint.safetensors"
 CLEAN = "Data and pipelines are up to date"
+OVERRIDDEN = (f"train:gpu_model={GPU}", "evaluate:runtime=77")  # what the profile or a command line may say
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,10 @@ def running(node: Node, rule: str) -> Callable[[], list[str]]:
     return lambda: [job["id"] for job in node.jobs(states="running") if job["name"].startswith(f"rule_{rule}_")]
 
 
+def state(node: Node, job: str) -> str:
+    return next(found["state"] for found in node.jobs() if found["id"] == job)
+
+
 def misbehaved(clone: ToyClone) -> bool:
     return (clone.root / "misbehaved").exists()
 
@@ -89,13 +96,20 @@ def misbehaved(clone: ToyClone) -> bool:
 def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_says(node: Node, tmp_path: Path) -> None:
     by_dvc, by_slurm = Clone(tmp_path / "a").start(), Clone(tmp_path / "b").start()
     by_dvc.dvc("repro")
-    by_slurm.run(*SNAKEMAKE)
+    disk = tmp_path / "disk"
+    by_slurm.run(*SNAKEMAKE, "--set-resources", *OVERRIDDEN, GSF_STAGE=str(disk))
     assert by_slurm.receipts() == by_dvc.receipts()
     assert (by_slurm.root / "results/tiny/results.json").read_bytes() == (
         by_dvc.root / "results/tiny/results.json"
     ).read_bytes()
     by_slurm.run("gsf", "record")
     assert CLEAN in by_slurm.dvc("status")
+    shards = [by_slurm.project.shard("mini", shard) for shard in ("00", "01")]
+    assert {path.name for path in disk.rglob("*.lmdb")} == {f"{sha256_file(shard)}.lmdb" for shard in shards}
+    folders = [by_slurm.project.work("logs", rule) for rule in ("train", "evaluate")]
+    logs = [path.read_text() for folder in folders for path in folder.iterdir()]
+    assert len(logs) == 6
+    assert sum(f"copy shards to {disk}" in log for log in logs) == 1  # the others found the copies
 
     asked = {}
     for line in node.run("scontrol", "show", "jobs", "--oneliner", "--details").splitlines():
@@ -105,10 +119,12 @@ def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_s
     assert set(asked) == {"render", "inventory", "extract", "manifest", "train", "evaluate", "report"}
     assert "ArrayJobId=" in asked["extract"]
     assert all("ArrayJobId=" not in line for rule, line in asked.items() if rule != "extract")
-    for rule in ("train", "evaluate"):
-        assert re.search(r"gres[:/]gpu[:=]1", asked[rule])
+    assert all("Partition=main" in line for line in asked.values())
+    assert re.search(rf"gres[:/]gpu:{GPU}[:=]1", asked["train"])
+    assert re.search(r"gres[:/]gpu[:=]1", asked["evaluate"])
     assert "gpu" not in asked["extract"]
     assert "TimeLimit=1-00:00:00" in asked["train"]
+    assert "TimeLimit=01:17:00" in asked["evaluate"]
     assert "TimeLimit=00:30:00" in asked["manifest"]
     assert "NumCPUs=2" in asked["extract"]
     assert "MinMemoryNode=6000M" in asked["train"]
@@ -133,6 +149,22 @@ def test_a_job_that_exceeds_its_time_runs_again(node: Node, clone: ToyClone) -> 
     head = start(clone, TOY_ONCE=f"hang {TRAINING}")
     ends_well(head, clone)
     assert "TIMEOUT" in {job["state"] for job in node.jobs()}
+    completes(clone)
+
+
+def test_a_job_that_makes_room_for_an_urgent_one_is_queued_again(node: Node, clone: ToyClone) -> None:
+    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
+    wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
+    (job,) = running(node, "train")()
+    node.run("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap", "sleep 5")
+    wait_for(lambda: job not in running(node, "train")(), seconds=120, what="the training to make room")
+    wait_for(lambda: state(node, job) == "PENDING", seconds=120, what="the training to be queued again")
+    assert clone.ran() == []
+    time.sleep(5)  # a job that starts in the second in which it was queued again has no credential
+    node.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm waits two minutes
+    ends_well(head, clone)
+    assert state(node, job) == "COMPLETED"  # the same job: Snakemake submitted no other
+    assert "Restarts=1" in node.run("scontrol", "show", "job", job)
     completes(clone)
 
 
