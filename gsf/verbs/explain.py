@@ -25,6 +25,19 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     verb.set_defaults(call=_explain)
+    app = verbs.add_parser("app", help="a trained network in the browser, on this machine alone")
+    app.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
+    app.add_argument("--port", type=int, default=7860, help="0: any that is free; default: 7860")
+    app.add_argument(
+        "--examples", type=Path, metavar="FOLDER", help="of videos to choose; default: rendered test videos"
+    )
+    app.add_argument("--window", type=float, default=2.0, metavar="SECONDS", help="of the timeline; default: 2")
+    app.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
+    app.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
+    app.add_argument("--limit-mb", type=at_least(1), default=200, help="of a file that is sent; default: 200")
+    app.add_argument("--limit-seconds", type=at_least(1), default=60, help="for decoding a video; default: 60")
+    app.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    app.set_defaults(call=_app)
 
 
 def _explain(args: argparse.Namespace) -> None:
@@ -54,3 +67,36 @@ def _explain(args: argparse.Namespace) -> None:
     label, value = found.answer.probabilities[0]
     print(f"{found.video}: {label} {100 * value:.1f} %; {in_words(found)}")
     print("\n".join(str(path) for path in written))
+
+
+def _app(args: argparse.Namespace) -> None:
+    from gsf.app.desk import Limits
+    from gsf.app.serve import require, serve
+    from gsf.deploy.trained import find_trained
+    from gsf.errors import ParamsError
+    from gsf.predict.job import prepare
+
+    require()
+    if args.window <= 0:
+        raise ParamsError(f"gsf app: --window is {args.window:g}, must be seconds above 0")
+    trained = find_trained(args.model)
+    job = prepare(
+        trained,
+        protocol=args.protocol,
+        benchmark=args.benchmark,
+        window=None,
+        stride=None,
+        timelines=None,
+        device=args.device,
+    )
+    limits = Limits(megabytes=args.limit_mb, seconds=float(args.limit_seconds))
+    print(job.in_words)
+    serve(
+        job,
+        trained,
+        port=args.port,
+        limits=limits,
+        window=args.window,
+        examples=args.examples,
+        say=lambda address: print(f"open {address} in a browser on this machine; Ctrl-C ends it", flush=True),
+    )
