@@ -14,10 +14,23 @@ from collections.abc import Sequence
 
 from gsf import __version__
 from gsf.errors import GsfError, PreemptedError
-from gsf.verbs import data, engine, ensembles, exchange, networks, predict, proof, setup, site, stages, tracking
+from gsf.verbs import (
+    data,
+    engine,
+    ensembles,
+    exchange,
+    explain,
+    networks,
+    predict,
+    proof,
+    setup,
+    site,
+    stages,
+    tracking,
+)
 
 # In the order of the help.
-AREAS = (setup, data, stages, ensembles, networks, predict, proof, exchange, site, engine, tracking)
+AREAS = (setup, data, stages, ensembles, networks, predict, explain, proof, exchange, site, engine, tracking)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

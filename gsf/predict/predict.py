@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from gsf.data.sampling import Indices
 from gsf.data.views import cut_views, view_frames
 from gsf.deploy.trained import Trained
 from gsf.errors import DataError, EvaluationError, ShardError, VideoError
@@ -49,14 +50,20 @@ class How:
 class Predictor:
     """A network and how it looks at videos.
 
+    Attributes:
+        network: in evaluation mode, on the device.
+        model: its parameters.
+        how: how videos are decoded and looked at.
+        classes: by index of a logit.
+
     Raises:
         EvaluationError: the protocol has other clips than the network, or mirrored views where they are not allowed.
     """
 
     def __init__(self, network: VideoModel, info: CheckpointInfo, trained: Trained, how: How) -> None:
-        self._network = network.to(how.device).eval()
-        self._model: Model = info.model
-        self._how = how
+        self.network = network.to(how.device).eval()
+        self.model: Model = info.model
+        self.how = how
         self.classes = tuple(info.classes)
         protocol = how.protocol
         if protocol.frames != info.model.num_segments:
@@ -70,27 +77,31 @@ class Predictor:
 
     def predict(self, files: Iterable[File]) -> Iterator[Prediction]:
         """One prediction a file, in order; an unreadable one has a problem, and the others go on."""
-        for name, frames in _decoded(files, self._how.extract):
+        for name, frames in _decoded(files, self.how.extract):
             if isinstance(frames, str):
                 yield Prediction(name, problem=frames)
                 continue
             try:
-                answers = tuple(self._answers(frames))
-                if self._how.timelines is not None:
-                    self._draw(self._how.timelines, frames, answers)
+                answers = self.answers(frames, self.how.sliding)
+                if self.how.timelines is not None:
+                    self._draw(self.how.timelines, frames, answers)
                 yield Prediction(name, answers)
             except (VideoError, DataError) as error:
                 yield Prediction(name, problem=str(error))
             finally:
                 frames.close()
 
-    def _answers(self, frames: VideoFrames) -> Iterator[Answer]:
-        found = parts(len(frames), frames.rate, self._how.sliding, video=frames.name)
-        at_once = max(1, self._how.protocol.batch_size // (self._how.protocol.clips * self._how.protocol.views))
+    def answers(self, frames: VideoFrames, sliding: Sliding | None = None) -> tuple[Answer, ...]:
+        """What the network says of the whole video, or of each window."""
+        return tuple(self.answers_of(frames, parts(len(frames), frames.rate, sliding, video=frames.name)))
+
+    def answers_of(self, frames: VideoFrames, found: Sequence[Part]) -> Iterator[Answer]:
+        """What the network says of parts of a video, in their order."""
+        at_once = max(1, self.how.protocol.batch_size // (self.how.protocol.clips * self.how.protocol.views))
         for start in range(0, len(found), at_once):
             some = found[start : start + at_once]
-            views = torch.stack([self._views(frames, part) for part in some])
-            for part, row in zip(some, probabilities(self._logits(views), self._how.protocol.average), strict=True):
+            views = torch.stack([self.views(frames, part) for part in some])
+            for part, row in zip(some, probabilities(self._logits(views), self.how.protocol.average), strict=True):
                 yield Answer(part, ranked(self.classes, row.tolist()))
 
     def _draw(self, folder: Path, frames: VideoFrames, answers: Sequence[Answer]) -> None:
@@ -98,23 +109,26 @@ class Predictor:
 
         write_timeline(folder / f"{frames.name.replace('/', '-')}.png", frames, answers)
 
-    def _views(self, frames: VideoFrames, part: Part) -> torch.Tensor:
-        """`(V, T, 3, size, size)`."""
-        protocol = self._how.protocol
-        wanted = view_frames(protocol, video=frames.name, num_frames=part.stop - part.start)
+    def frames_of(self, frames: VideoFrames, part: Part) -> Indices:
+        """`(clips, T)`: the frames of a video that the clips of a part hold, in the order in which they are seen."""
+        return view_frames(self.how.protocol, video=frames.name, num_frames=part.stop - part.start) + part.start
+
+    def views(self, frames: VideoFrames, part: Part) -> torch.Tensor:
+        """`(V, T, 3, size, size)` uint8, view = clip * views of a clip + crop."""
+        protocol = self.how.protocol
         return cut_views(
             frames.decode,
-            wanted + part.start,
+            self.frames_of(frames, part),
             protocol=protocol,
-            short_side=self._model.short_side,
-            size=self._model.input_size,
+            short_side=self.model.short_side,
+            size=self.model.input_size,
         )
 
     def _logits(self, views: torch.Tensor) -> Array:
         """`(n, V, C)` of `(n, V, T, 3, size, size)`."""
-        protocol = self._how.protocol
+        protocol = self.how.protocol
         with torch.inference_mode(), full_float32():
-            logits = forward_views(self._network, views, batch_size=protocol.batch_size, device=self._how.device)
+            logits = forward_views(self.network, views, batch_size=protocol.batch_size, device=self.how.device)
         return logits if self._manifest is None else of_the_video(logits, protocol, self._manifest)
 
 

@@ -1,4 +1,4 @@
-"""`gsf gates`: what each gated layer of a trained network shifts, over the frames of a few test clips."""
+"""`gsf gates`: what each gated layer of a trained network shifts and fuses, over the frames of a few test clips."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from gsf.data.clips import EvaluationClips
 from gsf.data.inputs import split_of, stored_shards
@@ -19,22 +17,22 @@ from gsf.data.lists import Manifest, read_manifest
 from gsf.data.preprocess import normalize
 from gsf.data.videos import Split, Videos
 from gsf.errors import DataError, ParamsError
+from gsf.explain.evidence import evidence
+from gsf.explain.recording import Layer, Look, look
+from gsf.explain.sheet import GAP, Scale, grid, layer_rows, scale_of, top_rows, words_of_rows
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.chain import Command, study_chain
 from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
-from gsf.site.draw_names import GATES
-from gsf.site.gate_planes import Planes, gate_planes
+from gsf.site.draw_names import FORMAT, GATES
 from gsf.site.names import slug
 from gsf.site.showing import picture_folder
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import deterministic
 
 SPLIT = "test"
-CELL, GAP = 48, 2  # px of a frame or a plane, and between two
-_BACKWARD, _NONE, _FORWARD = (33, 102, 172), (240, 240, 240), (230, 97, 1)  # a gate of -1, 0 and 1
-_PAPER = (128, 128, 128)
+CELL = 48  # px of a frame or a gate
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Seen:
-    """One clip: its frames as the network gets them, `(T, 3, H, W)` uint8, and what the gates said."""
+    """One clip: its frames as the network gets them, `(T, 3, H, W)` uint8, and what its layers did."""
 
     row: int
     wanted: list[int]
     frames: torch.Tensor
-    planes: list[Planes]
-    predicted: int
+    look: Look
+
+    @property
+    def predicted(self) -> int:
+        return int(self.look.logits.argmax())
 
 
 def draw_gates(project: Project, asked: Asked) -> str:
@@ -88,14 +89,15 @@ def draw_gates(project: Project, asked: Asked) -> str:
     with deterministic(threads=1):
         for row in rows:
             frames = clips[row][0][0]
-            planes, predicted = gate_planes(model, normalize(frames[None], model.preprocessing)[0])
-            seen.append(_Seen(row, clips.frames_of(row)[0].tolist(), frames, planes, predicted))
-    if not seen[0].planes:
+            found = look(model, normalize(frames[None], model.preprocessing)[0])
+            seen.append(_Seen(row, clips.frames_of(row)[0].tolist(), frames, found))
+    if not any(layer.gate is not None for layer in seen[0].look.layers):
         raise ParamsError(f"run {run} of {asked.study}: its network has no gate, must be GSM, or GSF with its gate")
-    scales = [max(float(item.planes[i].values.abs().max()) for item in seen) for i in range(len(seen[0].planes))]
+    by_layer = [list(layers) for layers in zip(*(item.look.layers for item in seen), strict=True)]  # over the clips
+    scales = [scale_of(layers) for layers in by_layer]
     drawn = [_write_clip(folder, item, scales, split, manifest, info) for item in seen]
     index = {
-        "format": 1,
+        "format": FORMAT,
         "study": asked.study,
         "run": run,
         "benchmark": benchmark,
@@ -105,7 +107,7 @@ def draw_gates(project: Project, asked: Asked) -> str:
         "shards": {name: read_receipt(project.extract_receipt(benchmark, name)).digest for name in sorted(shards)},
         "cell": CELL,
         "gap": GAP,
-        "layers": _layers(seen, scales),
+        "layers": [_layer(layers, scale) for layers, scale in zip(by_layer, scales, strict=True)],
         "clips": drawn,
     }
     write_atomically(folder / GATES, _readable(index))
@@ -148,40 +150,36 @@ def _rows(split: Split, videos: Sequence[str], *, where: str) -> list[int]:
     return rows
 
 
-def _layers(seen: Sequence[_Seen], scales: Sequence[float]) -> list[dict[str, Any]]:
-    """Of each layer its size, the gate that has the full colour, and the mean of |gate| of both planes."""
-    layers = []
-    for place, scale in enumerate(scales):
-        first = seen[0].planes[place]
-        values = torch.stack([item.planes[place].values for item in seen]).abs()  # (clips, T, 2, H, W)
-        shares = [round(float(values[:, :, plane].mean()), 4) for plane in (0, 1)]
-        layers.append(
-            {
-                "name": first.layer,
-                "channels": first.processed,
-                "height": first.values.shape[-2],
-                "width": first.values.shape[-1],
-                "scale": round(scale, 4),
-                "mean": shares,
-            }
-        )
-    return layers
+def _layer(clips: Sequence[Layer], scale: Scale) -> dict[str, Any]:
+    """Of a layer its size, what its rows show, what has the full colour, and means of |gate| and of fuse weights."""
+    first = clips[0]
+    gates = [layer.gate.abs() for layer in clips if layer.gate is not None]
+    fuse = [layer.fuse for layer in clips if layer.fuse is not None]
+    gate = torch.stack(gates).mean((0, 1, 3, 4))  # of (clips, T, 2, H, W)
+    assert first.gate is not None
+    return {
+        "name": first.name,
+        "channels": first.processed,
+        "height": first.gate.shape[-2],
+        "width": first.gate.shape[-1],
+        "rows": words_of_rows(first),
+        "scale": round(scale.gate, 4),
+        "mean": [round(float(share), 4) for share in gate],
+        "fuse_scale": round(scale.fuse, 4) if fuse else None,
+        "fuse": [round(float(share), 4) for share in torch.stack(fuse).mean((0, 1, 3))] if fuse else None,
+    }
 
 
 def _write_clip(
-    folder: Path, item: _Seen, scales: Sequence[float], split: Split, manifest: Manifest, info: CheckpointInfo
+    folder: Path, item: _Seen, scales: Sequence[Scale], split: Split, manifest: Manifest, info: CheckpointInfo
 ) -> dict[str, Any]:
-    """The picture: a row of frames, then two rows a layer; returns what the index says of it."""
-    rows = [[_frame(frame) for frame in item.frames]]
-    for planes, scale in zip(item.planes, scales, strict=True):
-        rows += [[_plane(planes.values[t, plane], scale) for t in range(len(planes.values))] for plane in (0, 1)]
-    step = CELL + GAP
-    sheet = Image.new("RGB", (len(rows[0]) * step - GAP, len(rows) * step - GAP), _PAPER)
-    for line, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
-            sheet.paste(picture, (column * step, line * step))
+    """The picture: a row of frames, one of evidence, then those of each layer; returns what the index says of it."""
+    found = evidence(item.look)
+    rows = top_rows(item.frames, found, info.classes, CELL)
+    for layer, scale in zip(item.look.layers, scales, strict=True):
+        rows += layer_rows(item.frames, layer, scale, CELL)
     data = io.BytesIO()
-    sheet.save(data, "PNG", optimize=True)
+    grid(rows, CELL).save(data, "PNG", optimize=True)
     video = split.ids[item.row]
     name = f"{slug(video.replace('/', '-'))}.png"
     write_atomically(folder / name, data.getvalue())
@@ -189,24 +187,13 @@ def _write_clip(
         "video": video,
         "label": manifest.classes[split.labels[item.row]],
         "predicted": info.classes[item.predicted],
+        "rival": None if found.rival is None else info.classes[found.rival],
+        "evidence": [round(value, 4) for value in found.by_frame],
         "shard": split.shards[item.row],
         "frames": item.wanted,
         "file": name,
         "sha256": sha256_bytes(data.getvalue()),
     }
-
-
-def _frame(frame: torch.Tensor) -> Image.Image:
-    picture = Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy())
-    return picture.resize((CELL, CELL), Image.Resampling.LANCZOS)
-
-
-def _plane(values: torch.Tensor, scale: float) -> Image.Image:
-    """A plane in colours: orange above zero, blue below; without interpolation, so that its true size shows."""
-    share = (values / scale if scale > 0 else values).clamp(-1, 1).numpy()[..., None]
-    ends = np.where(share < 0, np.array(_BACKWARD), np.array(_FORWARD))
-    pixels = np.rint(np.array(_NONE) + np.abs(share) * (ends - np.array(_NONE))).astype(np.uint8)
-    return Image.fromarray(pixels).resize((CELL, CELL), Image.Resampling.NEAREST)
 
 
 def _readable(index: dict[str, Any]) -> bytes:

@@ -10,9 +10,11 @@ from typing import Any
 
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_bytes
-from gsf.site.draw_names import GATES
+from gsf.site.draw_names import FORMAT, GATES
 from gsf.site.names import slug
 from gsf.site.study import StudyData
+
+TOP = 2  # rows above those of the layers: frames, evidence
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,14 @@ class GatePictures:
         """px from one row, or column, of a picture to the next."""
         return int(self.index["cell"]) + int(self.index["gap"])
 
+    @property
+    def bands(self) -> list[tuple[int, int]]:
+        """First row and number of rows: of the frames with their evidence, then of each layer."""
+        found = [(0, TOP)]
+        for layer in self.index["layers"]:
+            found.append((sum(found[-1]), len(layer["rows"])))
+        return found
+
 
 def gate_pictures(project: Project, study: StudyData) -> Iterator[GatePictures]:
     """The pictures of every run that has some."""
@@ -43,6 +53,8 @@ def gate_pictures(project: Project, study: StudyData) -> Iterator[GatePictures]:
 def _read(path: Path, study: StudyData) -> GatePictures:
     try:
         index = json.loads(path.read_bytes())
+        if index["format"] != FORMAT:
+            return GatePictures(path.parent.name, {}, {}, "they are of another version of gsf: draw them again")
         run, named = str(index["run"]), str(index["study"])
         receipts = [index["receipt"], index["manifest"], *index["shards"].values()]
         pictures = {str(clip["file"]): str(clip["sha256"]) for clip in index["clips"]}

@@ -17,7 +17,7 @@ def add(verbs: Verbs) -> None:
     frames.add_argument("study")
     frames.add_argument("--to", type=Path, metavar="FOLDER", help="outside of the project, for videos with terms")
     frames.set_defaults(call=_frames)
-    gates = verbs.add_parser("gates", help="pictures for the site: what each layer of a trained GSF shifts")
+    gates = verbs.add_parser("gates", help="pictures for the site: what each layer of a trained GSF shifts and fuses")
     gates.add_argument("study")
     gates.add_argument("--run", help="default: the first network of the study that has gates")
     gates.add_argument("--video", action="append", default=[], metavar="ID", help="default: one of each class")

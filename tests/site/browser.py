@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,24 @@ class Page:
             self._call(f"{domain}.enable")
 
     def open(self, path: Path) -> None:
+        self.go(path.resolve().as_uri())
+
+    def go(self, url: str) -> None:
         self._loaded = False
-        self._call("Page.navigate", url=path.resolve().as_uri())
+        self._call("Page.navigate", url=url)
         self._until_loaded()
+
+    def leads_away(self, act: Callable[[], object]) -> None:
+        """Do something, and wait for the page that it leads to."""
+        self._loaded = False
+        act()
+        self._until_loaded()
+
+    def upload(self, selector: str, path: Path) -> None:
+        """Choose a file, as in the dialogue that a file input opens."""
+        root = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(path.resolve())])
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; an error where it throws."""

@@ -1,56 +1,21 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
+from PIL import Image
 
 from gsf.errors import DataError, ParamsError
-from gsf.nn import create_model
-from gsf.nn.insertion import TemporalConv2d
 from gsf.project import Project
 from gsf.site.curves import read_curves
 from gsf.site.draw_frames import draw_frames
 from gsf.site.draw_gates import Asked, draw_gates
 from gsf.site.frames import frame_sheets
-from gsf.site.gate_planes import gate_planes
 from gsf.site.gates import gate_pictures
 from gsf.site.study import read_study
-
-
-@pytest.mark.parametrize("temporal", ["gsf", "gsm"])
-def test_planes_are_what_the_gate_gives_for_what_enters_its_layer(temporal: str) -> None:
-    torch.manual_seed(0)
-    model = create_model("resnet18", temporal, 5, 4).eval()  # type: ignore[arg-type]
-    for module in model.modules():
-        if isinstance(module, TemporalConv2d):
-            torch.nn.init.normal_(module.temporal.gate.weight, std=0.02)  # type: ignore[union-attr, arg-type]
-    clip = torch.randn(4, 3, 32, 32)
-    planes, predicted = gate_planes(model, clip)
-    assert [item.layer for item in planes] == [row.where for row in model.insertions]
-    assert planes[0].values.shape == (4, 2, 8, 8)
-    assert all(0 < float(item.values.abs().max()) <= 1 for item in planes)
-    assert predicted == int(model(clip[None]).argmax())
-
-    # by hand, in the first layer: what its convolution gives, through the gate alone
-    net = model.backbone
-    conv = net.get_submodule(planes[0].layer)
-    entering: list[torch.Tensor] = []
-    hook = conv.register_forward_pre_hook(lambda _, inputs: entering.append(inputs[0].detach()))
-    with torch.no_grad():
-        model(clip[None])
-        hook.remove()
-        x = torch.nn.functional.conv2d(entering[0], conv.weight, conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
-        expected = conv.temporal.gate(x[:, : planes[0].processed])[0]  # type: ignore[union-attr, operator]
-    torch.testing.assert_close(planes[0].values, expected)
-
-
-def test_a_network_at_its_start_moves_nothing() -> None:
-    model = create_model("resnet18", "gsf", 5, 4, start="identity").eval()
-    planes, _ = gate_planes(model, torch.randn(4, 3, 32, 32))
-    assert all(not item.values.any() for item in planes)
 
 
 def test_pictures_say_of_which_receipts_and_frames_they_are(shown: Project) -> None:
@@ -63,7 +28,17 @@ def test_pictures_say_of_which_receipts_and_frames_they_are(shown: Project) -> N
     assert {clip["label"] for clip in index["clips"]} == set(study.benchmarks["arrow"].classes)
     assert all(len(clip["frames"]) == 2 and clip["shard"] in index["shards"] for clip in index["clips"])
     assert index["layers"][0]["name"] == "layer1.0.conv2"
-    assert all(0 <= share <= 1 for layer in index["layers"] for share in layer["mean"])
+    assert all(0 <= share <= 1 for layer in index["layers"] for share in [*layer["mean"], *layer["fuse"]])
+    assert index["layers"][0]["rows"] == ["gate to the frame before", "gate to the frame after", "fuse weights"]
+
+
+def test_pictures_have_the_rows_that_pages_cut_out_of_them(shown: Project) -> None:
+    (pictures,) = gate_pictures(shown, read_study(shown, "demo"))
+    first, rows = pictures.bands[-1]
+    assert (first, rows) == (2 + 3 * 7, 3)  # frames and evidence, then eight layers of three rows
+    for data in pictures.files.values():
+        picture = Image.open(io.BytesIO(data))
+        assert picture.size == (2 * pictures.step - 2, (first + rows) * pictures.step - 2)
 
 
 @pytest.fixture
@@ -84,6 +59,9 @@ def test_pictures_that_are_not_those_that_were_drawn_are_not_shown(copy: Project
     (folder / "gates.json").write_text(json.dumps({**index, "receipt": "0" * 64}), encoding="utf-8")
     (found,) = gate_pictures(copy, study)
     assert "another training" in found.problem
+    (folder / "gates.json").write_text(json.dumps({**index, "format": 1}), encoding="utf-8")
+    (found,) = gate_pictures(copy, study)
+    assert "another version" in found.problem
     (folder / "gates.json").write_text("{", encoding="utf-8")
     (found,) = gate_pictures(copy, study)
     assert "damaged" in found.problem

@@ -1,0 +1,45 @@
+"""The pages of the app, with escaping on and in the style of the results site."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gsf.site.names import shown, visible
+from gsf.site.pages import STATIC, percent, short
+from gsf.site.study import metric_name
+
+HERE = Path(__file__).parent
+FILES = {
+    "style.css": STATIC["style.css"],
+    "app.css": HERE / "static" / "app.css",
+    "app.js": HERE / "static" / "app.js",
+}
+
+
+def render(template: str, **context: Any) -> str:
+    """A page."""
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "name": shown,
+        "visible": visible,
+        "visible_lines": lambda text: "\n".join(visible(line) for line in str(text).split("\n")),
+        "percent": percent,
+        "short": short,
+        "metric": metric_name,
+    }
+    return environment

@@ -1,0 +1,102 @@
+"""`gsf explain` and `gsf app`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gsf.verbs.options import Verbs, at_least
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verbs to the parser."""
+    verb = verbs.add_parser("explain", help="what a trained network looks at in a video, as a picture and a film")
+    verb.add_argument("video", type=Path, metavar="VIDEO")
+    verb.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
+    verb.add_argument("--out", type=Path, default=Path("explained"), metavar="FOLDER", help="default: explained")
+    verb.add_argument(
+        "--layers", default="", metavar="NAMES", help="names or patterns, separated by commas; default: all"
+    )
+    verb.add_argument("--class", dest="label", metavar="NAME", help="evidence for this class; default: the answer")
+    verb.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
+    verb.add_argument("--view", type=at_least(1), default=1, help="which of the protocol's views; default: 1")
+    verb.add_argument("--start", type=float, metavar="SECONDS", help="where the clip begins; default: 0")
+    verb.add_argument("--seconds", type=float, help="how long the clip is; default: to the end of the video")
+    verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    verb.set_defaults(call=_explain)
+    app = verbs.add_parser("app", help="a trained network in the browser, on this machine alone")
+    app.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
+    app.add_argument("--port", type=int, default=7860, help="0: any that is free; default: 7860")
+    app.add_argument(
+        "--examples", type=Path, metavar="FOLDER", help="of videos to choose; default: rendered test videos"
+    )
+    app.add_argument("--window", type=float, default=2.0, metavar="SECONDS", help="of the timeline; default: 2")
+    app.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
+    app.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
+    app.add_argument("--limit-mb", type=at_least(1), default=200, help="of a file that is sent; default: 200")
+    app.add_argument("--limit-seconds", type=at_least(1), default=60, help="for decoding a video; default: 60")
+    app.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    app.set_defaults(call=_app)
+
+
+def _explain(args: argparse.Namespace) -> None:
+    import sys
+    from contextlib import closing
+
+    from gsf.deploy.trained import find_trained
+    from gsf.explain.explain import Asked, explain, in_words, write
+    from gsf.predict.frames import VideoFrames
+    from gsf.predict.job import prepare
+
+    job = prepare(
+        find_trained(args.model),
+        protocol=args.protocol,
+        benchmark=args.benchmark,
+        window=None,
+        stride=None,
+        timelines=None,
+        device=args.device,
+    )
+    print(job.in_words, file=sys.stderr)
+    layers = tuple(name for name in args.layers.split(",") if name)
+    asked = Asked(layers=layers, label=args.label, view=args.view, start=args.start, seconds=args.seconds)
+    with closing(VideoFrames(args.video, job.predictor.how.extract, name=args.video.name)) as frames:
+        found = explain(job.predictor, frames, asked)
+    written = write(args.out, found, job.facts)
+    label, value = found.answer.probabilities[0]
+    print(f"{found.video}: {label} {100 * value:.1f} %; {in_words(found)}")
+    print("\n".join(str(path) for path in written))
+
+
+def _app(args: argparse.Namespace) -> None:
+    from gsf.app.desk import Limits
+    from gsf.app.serve import require, serve
+    from gsf.deploy.trained import find_trained
+    from gsf.errors import ParamsError
+    from gsf.predict.job import prepare
+
+    require()
+    if args.window <= 0:
+        raise ParamsError(f"gsf app: --window is {args.window:g}, must be seconds above 0")
+    trained = find_trained(args.model)
+    job = prepare(
+        trained,
+        protocol=args.protocol,
+        benchmark=args.benchmark,
+        window=None,
+        stride=None,
+        timelines=None,
+        device=args.device,
+    )
+    limits = Limits(megabytes=args.limit_mb, seconds=float(args.limit_seconds))
+    print(job.in_words)
+    serve(
+        job,
+        trained,
+        port=args.port,
+        limits=limits,
+        window=args.window,
+        examples=args.examples,
+        say=lambda address: print(f"open {address} in a browser on this machine; Ctrl-C ends it", flush=True),
+    )
