@@ -1,7 +1,7 @@
 """The tables of docs/performance.md: every case of bench/results, with its goal, its command and its machine.
 
-    python bench/performance.py            # renews the tables
-    python bench/performance.py --check    # exit code 1 where they are not those of bench/results
+python bench/performance.py            # renews the tables
+python bench/performance.py --check    # exit code 1 where they are not those of bench/results
 """
 
 from __future__ import annotations

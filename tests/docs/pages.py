@@ -5,10 +5,13 @@ front of it says why it is not:
 
     <!-- needs: data -->      what no checkout has; see `NEEDS`
     <!-- long -->             runs for minutes or hours
+
+A command with `...` is a part of one. What is not run still has verbs and options that exist (test_commands.py).
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,7 +97,7 @@ def anchors(page: str) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site name them."""
     found: set[str] = set()
     read = tokens(page)
-    for heading, inline in zip(read, read[1:], strict=False):
+    for heading, inline in itertools.pairwise(read):
         if heading.type == "heading_open":
             words = "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
             found.add(re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", words.strip().lower())))

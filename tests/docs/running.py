@@ -27,7 +27,7 @@ def to_run(blocks: Sequence[Block]) -> list[Block]:
 
 
 def run(blocks: Sequence[Block], call: Call) -> None:
-    """Run the blocks in the current folder; `call` runs one command, and Python shares its names from block to block."""
+    """Run the blocks in the current folder; `call` runs one command, and blocks of Python share their names."""
     names: dict[str, Any] = {"__name__": "documentation"}
     for block in blocks:
         if block.language == "python":

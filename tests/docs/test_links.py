@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import PurePosixPath
 
@@ -32,7 +33,7 @@ def test_lists_stand_apart_and_their_blocks_are_indented_by_four(page: str) -> N
     lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
     item = re.compile(r"( *)([*-]|\d+\.) ")
     wrong, fenced = [], False
-    for number, (before, line) in enumerate(zip(lines, lines[1:], strict=False), start=2):
+    for number, (before, line) in enumerate(itertools.pairwise(lines), start=2):
         fenced ^= line.lstrip().startswith("```")
         begins = not fenced and item.match(line)
         if begins and before.strip() and not item.match(before) and not before.startswith(" "):

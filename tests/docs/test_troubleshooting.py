@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 import re
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ SHELL = {"gsf: command not found"}  # what no file of ours says
 def quoted() -> list[tuple[int, str]]:
     """Line and text of the messages: code that opens the first cell of a row."""
     found, read = [], tokens(PAGE)
-    for before, token in zip(read, read[1:], strict=False):
+    for before, token in itertools.pairwise(read):
         if before.type == "td_open" and token.children and token.children[0].type == "code_inline":
             row = [item for item in read if item.type == "tr_open" and item.map == token.map]
             if row and read[read.index(row[0]) + 2] is token:
