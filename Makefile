@@ -10,8 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OP
 export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
+export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup demo test test-pipeline test-slurm test-mlflow crate-validator lint types check bench lock clean
+.PHONY: help setup demo test test-pipeline test-slurm test-mlflow crate-validator docs lint types check bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +55,9 @@ crate-validator: .work/crate-validator/.ready  ## the published validator of RO-
 	.work/crate-validator/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $<
 	touch $@
 
+docs: setup  ## the documentation as pages, in .work/docs
+	mkdocs build --strict --quiet
+
 lint: setup  ## ruff, snakefmt, snakemake --lint
 	ruff check .
 	ruff format --check .
@@ -63,11 +67,12 @@ lint: setup  ## ruff, snakefmt, snakemake --lint
 types: setup  ## mypy --strict
 	mypy
 
-check: test lint types test-pipeline test-slurm test-mlflow  ## all that CI runs
+check: test lint types docs test-pipeline test-slurm test-mlflow  ## all that CI runs
 
 bench: setup  ## every speed measurement that this machine can do
-	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py|bench/estimate.py) ;; *) python $$script || exit 1 ;; esac; done
+	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py|bench/estimate.py|bench/performance.py) ;; *) python $$script || exit 1 ;; esac; done
 	python bench/estimate.py
+	python bench/performance.py
 
 lock: setup  ## renew requirements.lock from what is installed
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock

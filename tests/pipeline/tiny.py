@@ -134,6 +134,13 @@ class Clone:
         other.root, other.project = root, Project(root)
         return other
 
+    def copied(self, root: Path) -> Clone:
+        """A copy with all that is here, also what git ignores."""
+        shutil.copytree(self.root, root, symlinks=True)
+        other = Clone.__new__(Clone)
+        other.root, other.project = root, Project(root)
+        return other
+
     def commit(self, message: str) -> None:
         """Give git all that it does not ignore."""
         self.run("git", "add", "--all")

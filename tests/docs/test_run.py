@@ -1,0 +1,43 @@
+"""Every command and every line of Python in the documentation that needs nothing special does what it says.
+
+Blocks with DVC, Snakemake or MLflow's own commands are run by test_run_engines.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gsf.cli import main
+from gsf.project import Project
+from tests.docs.pages import PAGES, blocks
+from tests.docs.running import in_folder, run, runs_engines, shell_word, to_run
+from tests.docs.scratch import add_files, make_demo
+
+QUICK = {page: found for page in PAGES if (found := [b for b in to_run(blocks(page)) if not runs_engines(b)])}
+
+
+@pytest.fixture(scope="module")
+def demo(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The finished demo, small; read only."""
+    return make_demo(small_data, tmp_path_factory.mktemp("documented") / "demo")
+
+
+@pytest.mark.parametrize("page", QUICK)
+def test_what_a_page_says_can_be_done(page: str, demo: Project, tmp_path: Path) -> None:
+    root, home = tmp_path / "project", tmp_path / "home"
+    shutil.copytree(demo.root, root, symlinks=True)
+    add_files(root, home, demo.root / "data/arrow/videos")
+    with in_folder(root, HOME=str(home), GSF_WORKERS="0", GSF_MLFLOW="off"):
+        run(QUICK[page], _call)
+
+
+def _call(words: list[str]) -> None:
+    if shell_word(words):
+        return
+    program, *rest = words
+    assert program == "gsf", f"{program} is no program of a quick test: mark the block, or say `long`"
+    code = main(rest)
+    assert code == 0, f"exit code {code}"

@@ -1,0 +1,48 @@
+"""What the documentation says of DVC and Snakemake, done in a clone: whole pages, in order."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT, blocks
+from tests.docs.running import in_folder, run, runs_engines, shell_word, to_run
+from tests.docs.scratch import add_files, shrink
+from tests.pipeline.tiny import Clone
+
+pytestmark = pytest.mark.pipeline
+
+ENGINE_PAGES = [page for page in PAGES if any(runs_engines(block) for block in to_run(blocks(page)))]
+
+
+def test_the_pages_of_the_runners_are_among_them() -> None:
+    assert {"README.md", "docs/demo.md", "docs/pipeline.md", "docs/your-videos.md"} <= set(ENGINE_PAGES)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which `dvc repro` has run the small demo; every page goes on from a copy of its state."""
+    clone = Clone(tmp_path_factory.mktemp("engines") / "project")
+    shrink(clone.root)
+    for name in ("LICENSE", "README.md"):
+        shutil.copy(ROOT / name, clone.root)
+    clone.start()
+    clone.dvc("repro")
+    clone.commit("results")
+    return clone
+
+
+@pytest.mark.parametrize("page", ENGINE_PAGES)
+def test_what_a_page_says_of_the_runners_can_be_done(page: str, done: Clone, tmp_path: Path) -> None:
+    clone = done.copied(tmp_path / "project")
+    home = tmp_path / "home"
+    add_files(clone.root, home, clone.root / "data/arrow/videos")
+
+    def call(words: list[str]) -> None:
+        if not shell_word(words):
+            clone.run(*words, HOME=str(home))
+
+    with in_folder(clone.root, HOME=str(home)):
+        run([block for block in to_run(blocks(page)) if block.language == "sh"], call)
