@@ -1,6 +1,6 @@
 """What `gsf record` costs after Snakemake, against one `dvc commit` a stage and against one of all stages.
 
-    python bench/recording.py            # some ten minutes
+    python bench/recording.py            # five minutes on a quiet machine
     python bench/recording.py --small    # a try: a minute; writes no result
 
 Stages are those of tests/pipeline/toy_gsf.py: real names, parameters, code lists and receipts, and outputs that cost
