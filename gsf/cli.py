@@ -23,6 +23,7 @@ from gsf.verbs import (
     networks,
     predict,
     proof,
+    serve,
     setup,
     site,
     stages,
@@ -30,7 +31,7 @@ from gsf.verbs import (
 )
 
 # In the order of the help.
-AREAS = (setup, data, stages, ensembles, networks, predict, explain, proof, exchange, site, engine, tracking)
+AREAS = (setup, data, stages, ensembles, networks, predict, explain, proof, exchange, site, engine, tracking, serve)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,9 +32,14 @@ def extract_for(model: Model, trained: Trained, *, benchmark: str | None = None)
         params = None
     if params is not None and params.source == "videos":
         return params.extract, f"frames as params/benchmarks/{name}.yaml stores them"
+    how = frames_alone(model)
+    return how, f"frames of {how.short_side} px on the short side, because no benchmark says how they are stored"
+
+
+def frames_alone(model: Model) -> Extract:
+    """How frames are made for a network where no benchmark says it."""
     side = max(_SHORT_SIDE, model.short_side)
-    how = Extract(short_side=side, jpeg_quality=_QUALITY, max_seconds=_SECONDS, max_frames=_FRAMES, max_pixels=_PIXELS)
-    return how, f"frames of {side} px on the short side, because no benchmark says how they are stored"
+    return Extract(short_side=side, jpeg_quality=_QUALITY, max_seconds=_SECONDS, max_frames=_FRAMES, max_pixels=_PIXELS)
 
 
 def manifest_of(trained: Trained) -> Manifest:

@@ -22,7 +22,7 @@ from gsf.tracking.connection import LOCK_SECONDS, connect, database_file, first_
 from gsf.tracking.ensembles import records_of, rows
 from gsf.tracking.journal import TRAINING_KEY
 from gsf.tracking.mlflow_projection import Summary, sync
-from gsf.tracking.registry import register
+from gsf.tracking.registry import PROTOCOL, register
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,6 +52,7 @@ class _Model:
     name: str
     study: str
     run: str
+    protocol: str | None
 
 
 def rebuild(project: Project, *, force: bool = False) -> Rebuilt:
@@ -183,7 +184,8 @@ def _models(client: MlflowClient) -> tuple[list[_Model], list[str]]:
     ours, others = [], []
     for item in sorted(client.search_model_versions(), key=lambda version: int(version.version)):
         if "gsf.study" in item.tags and "gsf.run" in item.tags:
-            ours.append(_Model(item.name, item.tags["gsf.study"], item.tags["gsf.run"]))
+            tags = item.tags
+            ours.append(_Model(item.name, tags["gsf.study"], tags["gsf.run"], tags.get(PROTOCOL)))
         else:
             others.append(f"model {item.name}, version {item.version}")
     return list(dict.fromkeys(ours)), others
@@ -194,7 +196,8 @@ def _register(project: Project, models: Sequence[_Model]) -> tuple[tuple[str, ..
     done, lost = [], []
     for model in models:
         try:
-            done.append(str(register(project, model.run, study=model.study, name=model.name)))
+            again = register(project, model.run, study=model.study, name=model.name, protocol=model.protocol)
+            done.append(str(again))
         except GsfError as error:
             lost.append(f"{model.name}: {error}")
     return tuple(done), tuple(lost)

@@ -1,25 +1,28 @@
 """A trained network in MLflow's model registry: only one whose numbers hold, and that leads back to its receipt.
 
-What is stored is the checkpoint itself (safetensors), a JSON file that says what it is, and MLflow's `MLmodel`, a text
-file. Nothing is pickled, so nothing runs when it is loaded.
+What is stored is a model that MLflow can serve, in text and safetensors; nothing is pickled: see gsf/serve/saved.py.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gsf.errors import GsfError, TrackingError
-from gsf.params.base import load
+from gsf.params.base import load, validate
+from gsf.params.benchmark import Extract
+from gsf.params.model import Model
+from gsf.params.protocol import Protocol
 from gsf.params.study import Plan
+from gsf.predict.labels import frames_alone
 from gsf.project import Project
 from gsf.provenance.chain import study_chain
-from gsf.provenance.hashing import canonical_json, sha256_file, write_atomically
+from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.verify import verify_study
+from gsf.serve.saved import FILES, save, served_as
 from gsf.tracking.connection import connect, first_line, shown_uri, tracking_uri
 from gsf.tracking.mlflow_projection import project_record
 from gsf.tracking.record import Record, collect
@@ -27,8 +30,8 @@ from gsf.tracking.record import Record, collect
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-WEIGHTS, CONFIG, RECEIPT = "checkpoint.safetensors", "model.json", "receipt.json"
-_TRAIN, _CHECKPOINT = "gsf.receipt.train", "gsf.checkpoint"
+PROTOCOL = "gsf.protocol"  # the tag of a version that was registered with a protocol of its own
+_TRAIN, _CHECKPOINT, _SERVED = "gsf.receipt.train", "gsf.checkpoint", "gsf.served"
 
 
 @dataclass(frozen=True)
@@ -45,23 +48,48 @@ class Registered:
         return f"models:/{self.name}/{self.version} {state} ({self.verdict})"
 
 
-def register(project: Project, run: str, *, study: str | None = None, name: str | None = None) -> Registered:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be registered, and under which name."""
+
+    record: Record
+    name: str
+    verdict: str
+    config: dict[str, Any]  # what the checkpoint says of itself
+    served: dict[str, Any]  # how it looks at videos
+    protocol: str | None  # as asked for
+
+
+def register(
+    project: Project, run: str, *, study: str | None = None, name: str | None = None, protocol: str | None = None
+) -> Registered:
     """Verify a study and the checkpoint of one of its runs, then register that as a version of a model.
 
     Args:
         run: experiment and seed, such as gsf-s0.
         study: the active one unless told.
         name: of the registered model; study and run, joined by a dot, unless told.
+        protocol: a file of params/protocols, by which the model looks at videos; one clip, centre crop unless told.
 
     Raises:
         TrackingError: the chain is broken, the checkpoint is not the one of the results, or MLflow cannot be reached.
         ProvenanceError: the study has no results.
+        ParamsError: the protocol does not fit the network.
     """
     study = study or load(Plan, project.plan_file).study
     record, verdict = _verified(project, study, run)
+    config = _config(project.checkpoint(study, run))
+    wanted = _Wanted(
+        record=record,
+        name=name or f"{study}.{run}",
+        verdict=verdict,
+        config=config,
+        served=_served(project, record, config, protocol),
+        protocol=protocol,
+    )
     uri = shown_uri(tracking_uri(project))
     try:
-        return _register(connect(project), project, record, name=name or f"{study}.{run}", verdict=verdict)
+        return _register(connect(project), project, wanted)
     except GsfError:
         raise
     except Exception as error:  # MLflow, its database driver and its HTTP client each raise their own
@@ -103,27 +131,59 @@ def _verified(project: Project, study: str, run: str) -> tuple[Record, str]:
     return record, verdict.summary()
 
 
-def _register(client: MlflowClient, project: Project, record: Record, *, name: str, verdict: str) -> Registered:
-    project_record(client, project, record)
-    path = project.checkpoint(record.study, record.run)
-    config = _config(path)
+def _served(project: Project, record: Record, config: dict[str, Any], protocol: str | None) -> dict[str, Any]:
+    """How the network looks at videos: frames as the receipts say that those behind its results were made."""
+    network = validate(Model, config["model"], where=f"{record.name}: model")
+    benchmark = str(record.params["benchmark"])
+    file = project.relative(project.params_file("benchmarks", benchmark))
+    found = {
+        canonical_json(receipt.content["params"][file]["extract"])
+        for receipt in study_chain(project, record.study).receipts.values()
+        if receipt.stage.startswith(f"extract@{benchmark}-")
+    }
+    if len(found) != 1:
+        raise TrackingError(
+            f"{record.name}: {len(found)} ways to make the frames of {benchmark} are behind its results, must be one:"
+            f" `dvc repro`, then `gsf report {record.study}`"
+        )
+    extract = validate(Extract, json.loads(found.pop()), where=f"{file}: extract")
+    if extract.short_side is None:  # the benchmark came as pictures, which are stored as they are
+        extract = frames_alone(network)
+    chosen = None if protocol is None else load(Protocol, project.params_file("protocols", protocol))
+    return served_as(network, chosen, extract)
+
+
+def _tags(project: Project, wanted: _Wanted) -> dict[str, str]:
+    record = wanted.record
     results = {name: f"{value:.4f}" for name, value in record.measured.items() if not name.endswith((".low", ".high"))}
     tags = {name: value for name, value in record.tags.items() if name.startswith("gsf.")}
-    tags |= {"gsf.verified": verdict, _CHECKPOINT: sha256_file(path), **results}
-    known = _version(client, name, tags[_TRAIN])
+    tags |= {
+        "gsf.verified": wanted.verdict,
+        _CHECKPOINT: sha256_file(project.checkpoint(record.study, record.run)),
+        _SERVED: sha256_bytes(canonical_json(wanted.served)),
+    }
+    return tags | results | ({} if wanted.protocol is None else {PROTOCOL: wanted.protocol})
+
+
+def _register(client: MlflowClient, project: Project, wanted: _Wanted) -> Registered:
+    record, name, verdict = wanted.record, wanted.name, wanted.verdict
+    project_record(client, project, record)
+    tags = _tags(project, wanted)
+    known = _version(client, name, tags)
     if known is not None:
         for key, value in tags.items():  # it may have been evaluated under another protocol since
             if known.tags.get(key) != value:
                 client.set_model_version_tag(name, known.version, key, value)
         return Registered(name, str(known.version), new=False, verdict=verdict)
     run = _run_of(client, record)
-    params = {f"model.{key}": str(value) for key, value in config["model"].items() if value is not None}
+    params = {f"model.{key}": str(value) for key, value in wanted.config["model"].items() if value is not None}
     model = client.create_logged_model(
         run.info.experiment_id, name=record.run, source_run_id=run.info.run_id, tags=tags, params=params
     )
     with tempfile.TemporaryDirectory() as folder:
-        _write_model(Path(folder), project, record, config, model_id=model.model_id, run_id=run.info.run_id)
-        client.log_model_artifacts(model.model_id, folder)
+        made = Path(folder, "model")
+        _write_model(made, project, wanted, model_id=model.model_id, run_id=run.info.run_id)
+        client.log_model_artifacts(model.model_id, str(made))
     client.finalize_logged_model(model.model_id, "READY")
     _create_model(client, name)
     version = client.create_model_version(
@@ -137,18 +197,21 @@ def _register(client: MlflowClient, project: Project, record: Record, *, name: s
     return Registered(name, str(version.version), new=True, verdict=verdict)
 
 
-def _write_model(
-    folder: Path, project: Project, record: Record, config: dict[str, Any], *, model_id: str, run_id: str
-) -> None:
-    """The files of a model. The flavour is of our own name: MLflow lists it and loads nothing by it."""
-    from mlflow.models import Model
+def _write_model(folder: Path, project: Project, wanted: _Wanted, *, model_id: str, run_id: str) -> None:
+    """The files of a model. Besides MLflow's own flavour it has one of ours, which says where the files are."""
+    from mlflow.models import Model as Described
 
-    shutil.copyfile(project.checkpoint(record.study, record.run), folder / WEIGHTS)
-    shutil.copyfile(project.train_receipt(record.study, record.run), folder / RECEIPT)
-    write_atomically(folder / CONFIG, canonical_json(config))
-    described = Model(run_id=run_id, model_id=model_id)
-    described.add_flavor("gsf", weights=WEIGHTS, config=CONFIG, receipt=RECEIPT, load="gsf.train.checkpoint")
-    described.save(str(folder / "MLmodel"))
+    described = Described(run_id=run_id, model_id=model_id)
+    described.add_flavor("gsf", **{key: f"artifacts/{name}" for key, name in FILES.items()})
+    record = wanted.record
+    save(
+        folder,
+        checkpoint=project.checkpoint(record.study, record.run),
+        receipt=project.train_receipt(record.study, record.run),
+        config=wanted.config,
+        served=wanted.served,
+        model=described,
+    )
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -159,10 +222,12 @@ def _config(path: Path) -> dict[str, Any]:
         return dict(json.loads(file.metadata()["gsf"]))
 
 
-def _version(client: MlflowClient, name: str, receipt: str) -> Any | None:
-    """The version of a model that was registered for the receipt of a training."""
-    found = [item for item in client.search_model_versions(f"name = '{name}'") if item.tags.get(_TRAIN) == receipt]
-    return found[0] if found else None
+def _version(client: MlflowClient, name: str, tags: dict[str, str]) -> Any | None:
+    """The version of a model that was registered for the receipt of a training, to look at videos in the same way."""
+    for item in client.search_model_versions(f"name = '{name}'"):
+        if all(item.tags.get(key) == tags[key] for key in (_TRAIN, _SERVED)):
+            return item
+    return None
 
 
 def _run_of(client: MlflowClient, record: Record) -> Any:

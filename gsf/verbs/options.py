@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +22,11 @@ def at_least(low: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def add_device(verb: argparse.ArgumentParser) -> None:
+    """`--device`, which GSF_DEVICE presets."""
+    verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
 
 
 def show_receipt(receipt: Receipt) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from gsf.verbs.options import Verbs
+from gsf.verbs.options import Verbs, add_device, at_least
 
 
 def add(verbs: Verbs) -> None:
@@ -16,12 +16,12 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("videos", nargs="+", type=Path, metavar="VIDEO|FOLDER")
     verb.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
     verb.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
-    verb.add_argument("--top", type=int, default=5, help="classes shown of each answer; default: 5")
+    verb.add_argument("--top", type=at_least(1), default=5, help="classes shown of each answer; default: 5")
     verb.add_argument("--window", type=float, metavar="SECONDS", help="an answer for each window of a long video")
     verb.add_argument("--stride", type=float, metavar="SECONDS", help="from window to window; default: half a window")
     verb.add_argument("--timeline", type=Path, metavar="FOLDER", help="with --window: a picture of each video")
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
-    verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    add_device(verb)
     verb.add_argument("--csv", type=Path, metavar="FILE", help="write a table too")
     verb.add_argument("--json", action="store_true", help="one JSON object a line, the first about the network")
     verb.set_defaults(call=_predict)
@@ -37,8 +37,6 @@ def _predict(args: argparse.Namespace) -> int:
 
     if args.window is None and (args.stride is not None or args.timeline is not None):
         raise ParamsError("gsf predict: --stride and --timeline must come with --window SECONDS")
-    if args.top < 1:
-        raise ParamsError(f"gsf predict: --top is {args.top}, must be 1 or more")
     job = prepare(
         find_trained(args.model),
         protocol=args.protocol,

@@ -42,6 +42,7 @@ def add(verbs: Verbs) -> None:
     demo = verbs.add_parser("demo", help="run the built-in benchmark and show what came out")
     demo.set_defaults(call=_demo)
     doctor = verbs.add_parser("doctor", help="what this machine can do, and what is missing")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
     doctor.set_defaults(call=_doctor)
 
 
@@ -125,9 +126,9 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    del args
-    from gsf.pipeline.doctor import examine
+    from gsf.doctor.examine import examine
+    from gsf.doctor.finding import as_json, as_text, healthy
 
-    lines, healthy = examine()
-    print("\n".join(lines))
-    return 0 if healthy else 1
+    findings = examine()
+    print(as_json(findings) if args.json else as_text(findings))
+    return 0 if healthy(findings) else 1

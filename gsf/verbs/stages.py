@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from gsf.verbs.options import Verbs, at_least, show_receipt
+from gsf.verbs.options import Verbs, add_device, at_least, show_receipt
 
 
 def add(verbs: Verbs) -> None:
@@ -21,7 +21,7 @@ def add(verbs: Verbs) -> None:
         verb.add_argument("--run", required=True, help="experiment and seed: gsf-s0")
         verb.add_argument("--threads", type=at_least(1), required=True, help="CPU threads; part of the result")
         verb.add_argument("--workers", type=at_least(0), help="loader processes; default GSF_WORKERS or by cores")
-        verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
+        add_device(verb)
         verb.add_argument("--stage", metavar="DIR", help="copy the shards to this node's disk first; default GSF_STAGE")
         if name == "train":
             _add_training_options(verb)

@@ -23,6 +23,9 @@ def add(verbs: Verbs) -> None:
     register.add_argument("run", help="experiment and seed: gsf-s0")
     register.add_argument("--study", help="default: the active one")
     register.add_argument("--name", help="of the registered model; default: study and run, such as demo.gsf-s0")
+    register.add_argument(
+        "--protocol", help="how it looks at videos: of params/protocols; default: one clip, centre crop"
+    )
     register.set_defaults(call=_register)
 
 
@@ -52,4 +55,4 @@ def _register(args: argparse.Namespace) -> None:
     from gsf.project import Project
     from gsf.tracking.registry import register
 
-    print(register(Project.here(), args.run, study=args.study, name=args.name))
+    print(register(Project.here(), args.run, study=args.study, name=args.name, protocol=args.protocol))

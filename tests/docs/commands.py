@@ -16,7 +16,7 @@ from functools import cache
 from gsf.cli import _parser
 from tests.docs.pages import ROOT, Block
 
-_PLAIN = {"cat", "cd", "cp", "createdb", "curl", "git", "grep", "scancel", "scontrol", "sed", "source", "ssh", "tmux"}
+_PLAIN = {"cat", "cd", "cp", "createdb", "curl", "echo", "git", "grep", "scancel", "scontrol", "sed", "source", "ssh", "tmux"}
 
 
 def commands(block: Block) -> Iterator[list[str]]:
@@ -102,12 +102,18 @@ def _mlflow(words: Sequence[str]) -> str | None:
     import click
     from mlflow.cli import cli
 
-    command = cli.get_command(click.Context(cli), words[0])
-    if command is None:
-        return f"mlflow has no command {words[0]}"
-    known = {option for parameter in command.params for option in parameter.opts}
-    wrong = [word for word in words[1:] if word.startswith("--") and word.split("=")[0] not in known]
-    return f"mlflow {words[0]} has no option {wrong[0]}" if wrong else None
+    command: click.Command | None = cli
+    rest = list(words)
+    name = "mlflow"
+    while isinstance(command, click.Group):
+        word = rest.pop(0)
+        command = command.get_command(click.Context(command), word)
+        if command is None:
+            return f"{name} has no command {word}"
+        name = f"{name} {word}"
+    known = {option for parameter in command.params for option in parameter.opts} if command else set()
+    wrong = [word for word in rest if word.startswith("--") and word.split("=")[0] not in known]
+    return f"{name} has no option {wrong[0]}" if wrong else None
 
 
 def _make(words: Sequence[str]) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gsf.cli import main
+from gsf.cli import _parser, main
 from gsf.data.lists import read_manifest
 from gsf.errors import ParamsError, VideoError
 from gsf.evaluate.metrics import video_probabilities
@@ -137,7 +137,6 @@ def test_windows_need_a_frame_rate() -> None:
     ("arguments", "words"),
     [
         (["--stride", "1"], "--stride and --timeline must come with --window"),
-        (["--top", "0"], "--top is 0, must be 1 or more"),
         (["--protocol", "4x1x1"], "protocol 4x1x1: frames is 4, must be the num_segments of the model, 2"),
         (["--benchmark", "nowhere"], "nowhere.yaml"),
     ],
@@ -148,6 +147,21 @@ def test_what_does_not_fit_is_said(
     (project.root / "params/protocols/4x1x1.yaml").write_text("name: 4x1x1\nframes: 4\nclips: 1\ncrops: 1\n")
     assert main(["predict", "data/arrow/videos", "--model", "gsf-s0", "--device", "cpu", *arguments]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_number_of_classes_is_one_or_more(capsys: pytest.CaptureFixture[str]) -> None:
+    for value in ("0", "-3", "x"):
+        with pytest.raises(SystemExit):
+            main(["predict", "clip.mp4", "--model", "gsf-s0", "--top", value])
+        assert f"argument --top: is '{value}', must be an integer of 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["predict", "clip.mp4"], ["serve"]])
+def test_the_device_is_that_of_the_environment_unless_told(verb: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GSF_DEVICE", "cuda:3")
+    parser = _parser()
+    assert parser.parse_args([*verb, "--model", "m"]).device == "cuda:3"
+    assert parser.parse_args([*verb, "--model", "m", "--device", "cpu"]).device == "cpu"
 
 
 def test_what_is_not_there_is_said(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from gsf.errors import TrackingError
+from gsf.errors import ParamsError, TrackingError
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
@@ -59,14 +60,57 @@ def test_artefact_is_the_checkpoint_and_text_files_and_no_pickle(study: Project)
     register(study, RUN)
     (version,) = versions(study)
     folder = Path(version.source.removeprefix("file://"))
-    wanted = {"checkpoint.safetensors", "model.json", "receipt.json", "MLmodel"}
-    assert {path.name for path in folder.rglob("*") if path.is_file()} == wanted
-    assert sha256_file(folder / "checkpoint.safetensors") == sha256_file(study.checkpoint("demo", RUN))
-    assert sha256_file(folder / "receipt.json") == version.tags["gsf.receipt.train"]
-    assert json.loads((folder / "model.json").read_bytes()) == DESCRIBED
-    text = (folder / "MLmodel").read_text()
-    assert "python_function" not in text
-    assert "gsf:" in text
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    ours = {f"artifacts/{name}" for name in ("checkpoint.safetensors", "model.json", "protocol.json", "receipt.json")}
+    assert files == ours | {"MLmodel", "from_code.py", "conda.yaml", "python_env.yaml", "requirements.txt"}
+    for name in files - {"artifacts/checkpoint.safetensors"}:
+        (folder / name).read_text(encoding="utf-8")
+    assert sha256_file(folder / "artifacts/checkpoint.safetensors") == sha256_file(study.checkpoint("demo", RUN))
+    assert sha256_file(folder / "artifacts/receipt.json") == version.tags["gsf.receipt.train"]
+    assert json.loads((folder / "artifacts/model.json").read_bytes()) == DESCRIBED
+    served = json.loads((folder / "artifacts/protocol.json").read_bytes())
+    assert served["extract"] == {"short_side": 36, "jpeg_quality": 5, "fps": None}
+    assert served["protocol"]["name"] == "2x1x1"
+    assert sha256_file(folder / "artifacts/protocol.json") == version.tags["gsf.served"]
+    described = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    assert described["model_id"].startswith("m-")
+    assert described["flavors"]["python_function"]["loader_module"] == "mlflow.pyfunc.loaders.code_model"
+    assert "python_model" not in described["flavors"]["python_function"]
+
+
+def test_frames_are_made_as_the_receipts_say_whatever_the_file_of_the_benchmark_says_now(study: Project) -> None:
+    path = study.params_file("benchmarks", "arrow")
+    path.write_text(path.read_text().replace("jpeg_quality: 5", "jpeg_quality: 9"))
+    version = connect(study).get_model_version(NAME, register(study, RUN).version)
+    folder = Path(version.source.removeprefix("file://"))
+    assert json.loads((folder / "artifacts/protocol.json").read_bytes())["extract"]["jpeg_quality"] == 5
+
+
+def test_another_protocol_is_another_version_and_survives_a_rebuild(study: Project) -> None:
+    register(study, RUN)
+    assert register(study, RUN, protocol="2x2x3").version == "2"
+    assert register(study, RUN, protocol="2x2x3").new is False
+    assert register(study, RUN, protocol="2x1x1").version == "1"  # the same as unless told
+    rebuild(study)
+    kept = {item.tags["gsf.served"]: item for item in versions(study)}
+    assert len(kept) == 2
+    ways = [
+        json.loads(Path(item.source.removeprefix("file://"), "artifacts/protocol.json").read_bytes())["protocol"][
+            "name"
+        ]
+        for item in kept.values()
+    ]
+    assert sorted(ways) == ["2x1x1", "2x2x3"]
+
+
+def test_protocol_that_does_not_fit_is_refused(study: Project) -> None:
+    text = "name: 8x1x1\nframes: 8\nclips: 1\ncrops: 1\n"
+    study.params_file("protocols", "8x1x1").write_text(text)
+    with pytest.raises(ParamsError, match="frames is 8, must be the num_segments of net, 2"):
+        register(study, RUN, protocol="8x1x1")
+    with pytest.raises(ParamsError, match="nope"):
+        register(study, RUN, protocol="nope")
+    assert versions(study) == []
 
 
 def test_network_that_is_registered_is_not_registered_twice(study: Project) -> None:

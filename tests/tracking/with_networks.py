@@ -13,7 +13,14 @@ from safetensors.numpy import save_file
 from gsf.project import Project
 from tests.provenance.finished import finish
 
-MODEL = {"name": "net", "backbone": "resnet18", "temporal": "gsf", "num_segments": 2, "input_size": 32}
+MODEL = {
+    "name": "net",
+    "backbone": "resnet18",
+    "temporal": "gsf",
+    "num_segments": 2,
+    "input_size": 32,
+    "short_side": 36,
+}
 DESCRIBED = {"model": MODEL, "classes": ["left", "right"], "epoch": 3, "seed": 0}
 
 

@@ -1,0 +1,1 @@
+"""`gsf doctor`: what this machine can do, and what is missing, with the remedy."""

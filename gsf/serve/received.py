@@ -1,0 +1,104 @@
+"""One video of a request: bytes in base64, or a path below the folder that the owner of the server names.
+
+Nothing here says whether a file outside of that folder exists.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gsf.errors import GsfError
+from gsf.predict.predict import File
+from gsf.serve.limits import FOLDER, Limits
+
+COLUMNS = ("video", "path")
+_RULE = "must be {'video': the bytes of a video file in base64} or {'path': 'name of a video on the server'}"
+
+
+class RequestError(GsfError):
+    """A request cannot be answered, and its sender can mend it."""
+
+
+@contextmanager
+def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list[File]]:
+    """The files of the rows of a request; those that came as bytes are there as long as the block takes.
+
+    Raises:
+        RequestError: a row is not a video as above, or there are too many of them, or too many bytes.
+    """
+    if not 1 <= len(rows) <= limits.videos:
+        raise RequestError(
+            f"the request has {len(rows)} videos, must have 1 to {limits.videos} (GSF_SERVE_MAX_VIDEOS);"
+            " each is an object with `video` or `path`"
+        )
+    left = limits.bytes
+    with tempfile.TemporaryDirectory(prefix="gsf-serve-") as folder:
+        files = []
+        for number, row in enumerate(rows):
+            key, text = _given(row, number)
+            if key == "path":
+                files.append((text, _below(limits.folder, text, number)))
+                continue
+            data = _decoded(text, number, left=left, limits=limits)
+            left -= len(data)
+            path = Path(folder, str(number))
+            path.write_bytes(data)
+            files.append((f"video {number}", path))
+        yield files
+
+
+def _given(row: Mapping[str, Any], number: int) -> tuple[str, str]:
+    """The one column of a row that says something; what is absent is None or NaN in a table."""
+    given = {name: row[name] for name in COLUMNS if name in row and not _absent(row[name])}
+    if len(given) != 1:
+        raise RequestError(f"video {number}: has {' and '.join(given) or 'neither of both'}, {_RULE}")
+    ((key, value),) = given.items()
+    if not isinstance(value, str):
+        raise RequestError(f"video {number}: {key} is of type {type(value).__name__}, {_RULE}")
+    if not value.strip():
+        raise RequestError(f"video {number}: {key} is empty, {_RULE}")
+    return key, value
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _decoded(text: str, number: int, *, left: int, limits: Limits) -> bytes:
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RequestError(
+            f"video {number}: is not base64 ({error}), must be the bytes of a video file as `base64 -w0 FILE` prints"
+        ) from None
+    if len(data) > left:
+        raise RequestError(
+            f"video {number}: too large, the videos of a request must have at most {limits.bytes} bytes together"
+            " (GSF_SERVE_MAX_BYTES); send fewer, or shorter ones"
+        )
+    return data
+
+
+def _below(root: Path | None, text: str, number: int) -> Path:
+    if root is None:
+        raise RequestError(
+            f"video {number}: is a path, must be bytes in base64 (`video`): this server accepts no paths, because its"
+            f" owner has not set {FOLDER}"
+        )
+    try:
+        path = (root / text).resolve()
+        inside = path.is_relative_to(root) and path != root
+        there = inside and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, links in a circle
+        inside = there = False
+    if not inside:
+        raise RequestError(f"video {number}: path leads out of the server's folder, must name a video in it")
+    if not there:
+        raise RequestError(f"video {number}: {text}: no such file in the server's folder")
+    return path

@@ -1,0 +1,83 @@
+"""A model's folder of an untrained network, and a server for it in this process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from gsf.params.base import load
+from gsf.params.benchmark import Benchmark
+from gsf.params.model import Model
+from gsf.params.protocol import Protocol
+from gsf.project import Project
+from gsf.serve.guard import App
+from gsf.serve.saved import save, served_as
+from gsf.tracking.registry import _config
+
+JSON = {"Content-Type": "application/json"}
+
+
+def write_model(project: Project, folder: Path, *, protocol: str) -> Path:
+    """The folder that `gsf mlflow register` would store of `gsf-s0`, which looks at videos by a protocol."""
+    from mlflow.models import Model as Described
+
+    checkpoint = project.checkpoint("s", "gsf-s0")
+    save(
+        folder,
+        checkpoint=checkpoint,
+        receipt=project.train_receipt("s", "gsf-s0"),
+        config=_config(checkpoint),
+        served=served_as(
+            load(Model, project.params_file("models", "gsf")),
+            load(Protocol, project.params_file("protocols", protocol)),
+            load(Benchmark, project.params_file("benchmarks", "arrow")).extract,
+        ),
+        model=Described(),
+    )
+    return folder
+
+
+@contextmanager
+def running(app: App) -> Iterator[str]:
+    """Serve an application on a free port; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+def ask(host: str, body: Any, *, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    """Status and text of the answer to a request; what is not bytes is sent as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{host}/invocations", data=data, headers=JSON if headers is None else headers)
+    try:
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def rows(*videos: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A request."""
+    return {"dataframe_records": list(videos), **more}
+
+
+def in_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
