@@ -26,11 +26,12 @@ from gsf.verbs import (
     setup,
     site,
     stages,
+    stream,
     tracking,
 )
 
 # In the order of the help.
-AREAS = (setup, data, stages, ensembles, networks, predict, explain, proof, exchange, site, engine, tracking)
+AREAS = (setup, data, stages, ensembles, networks, predict, explain, stream, proof, exchange, site, engine, tracking)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
