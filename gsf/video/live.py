@@ -37,6 +37,7 @@ VIEW = ((640, 1280), (360, 720))  # px, least and most: the width and the height
 VIEW_RATE = 25.0  # pictures a second for people, at most
 _MEMORY = (1 << 30, 128)  # bytes of address space that ffmpeg may have: fixed, and a pixel of the limit
 _CHUNK = 1 << 18  # bytes of a read
+_BAD = (b"[error]", b"[fatal]", b"[panic]", b"orrupt")  # in what ffmpeg says; most warnings mean no harm
 _LINES = 50  # of ffmpeg's last words that are kept
 _TIME = re.compile(rb"frame:\d+\s+pts:(-?\d+|\S+)")
 _HINTS = (
@@ -98,7 +99,7 @@ def live_command(source: Source, wanted: Wanted, *, times: int, views: int | Non
         ]
     # A file is held to what an evaluation asks of it; a live stream may begin in the middle and lose packets.
     strict = () if source.live else ("-xerror",)
-    fixed = ("-hide_banner", "-nostdin", "-nostats", "-filter_threads", "1", "-loglevel", "level+error", *strict)
+    fixed = ("-hide_banner", "-nostdin", "-nostats", "-filter_threads", "1", "-loglevel", "level+warning", *strict)
     command: list[str] = ffmpeg.merge_outputs(*outputs).global_args(*fixed).compile(cmd=executable())
     return command
 
@@ -247,8 +248,9 @@ class Shots:
         rest = b""
         while chunk := os.read(self._process.stderr.fileno(), 1 << 14):
             *lines, rest = (rest + chunk)[-(1 << 16) :].split(b"\n")
-            self.complaints += len(lines)
-            self._said.extend(line.decode("utf-8", "replace") for line in lines)
+            bad = [line for line in lines if any(sign in line for sign in _BAD)]
+            self.complaints += len(bad)
+            self._said.extend(line.decode("utf-8", "replace") for line in bad)
 
     def _check_end(self, count: int) -> None:
         code = self._process.wait()
@@ -262,7 +264,7 @@ class Shots:
 
     def _readable(self, line: str) -> str:
         line = re.sub(r" @ 0x[0-9a-f]+", "", line.replace(self._source.url, self._source.name))
-        return re.sub(r"\[(error|fatal|panic)\] ?", "", line).strip()
+        return re.sub(r"\[(warning|error|fatal|panic)\] ?", "", line).strip()
 
 
 class _Clock:
