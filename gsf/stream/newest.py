@@ -1,7 +1,8 @@
 """The hand-over from the decoder to the network, and what happens where the network falls behind.
 
 wait   at most `WAITING` pictures wait; then the decoder waits too, and behind it whoever sends.
-drop   the decoder never waits: the newest picture for the network takes the place of those that nobody has taken.
+drop   the decoder never waits: the newest picture for the network takes the place of all that nobody has taken where
+       one for the network is among them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from gsf.video.live import Shot
@@ -92,14 +93,14 @@ class Handover:
         with self._changed:
             if self._behind == "wait":
                 self._changed.wait_for(lambda: len(self._waiting) < WAITING or self._closed)
-            elif taken.fed:
+            else:
                 late = sum(item.fed for item in self._waiting)
-                if late:
+                full = len(self._waiting) >= WAITING
+                if taken.fed and (late or full):
                     self.dropped += late
-                    shown = [replace(item, fed=False) for item in self._waiting if item.shot.view is not None]
-                    self._waiting = deque(shown)
-            if len(self._waiting) >= WAITING:  # pictures that are only shown
-                self._waiting.popleft()
+                    self._waiting.clear()
+                elif full:
+                    return  # a picture that is only shown: those for the network wait before it
             self._waiting.append(taken)
             self._changed.notify_all()
 

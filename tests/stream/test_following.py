@@ -146,7 +146,7 @@ def test_who_waits_gets_every_picture_and_the_stream_waits_too() -> None:
     assert arriving.dropped == 0
 
 
-def test_dropped_pictures_are_still_shown_and_those_that_wait_stay_few() -> None:
+def test_pictures_that_are_only_shown_make_way_too() -> None:
     source = Source(200, view=b"v")
     arriving = Handover(source, rate=5, behind="drop")  # every second one is for the network
     taken = iter(arriving)
@@ -154,12 +154,22 @@ def test_dropped_pictures_are_still_shown_and_those_that_wait_stay_few() -> None
     source.go.set()
     assert source.done.wait(10)
     time.sleep(0.05)
+    assert [(item.shot.jpeg, item.fed) for item in taken] == [(b"198", True), (b"199", False)]
+    assert arriving.dropped == 98
+
+
+def test_a_picture_for_the_network_outlasts_any_number_of_those_that_are_only_shown() -> None:
+    source = Source(200, view=b"v")
+    arriving = Handover(source, rate=0.06, behind="drop")  # the first one, and 166 pictures after it
+    taken = iter(arriving)
+    next(taken)
+    source.go.set()
+    assert source.done.wait(10)
+    time.sleep(0.05)
     rest = list(taken)
     assert len(rest) <= WAITING
-    fed = [item.shot.jpeg for item in rest if item.fed]
-    assert fed == [b"198"]
-    assert rest[-1].shot.jpeg == b"199"
-    assert arriving.dropped == 98
+    assert [item.shot.seconds for item in rest if item.fed] == pytest.approx([15.0], abs=0.3)
+    assert arriving.dropped == 0
 
 
 def test_an_error_of_the_stream_comes_behind_its_pictures() -> None:
