@@ -16,7 +16,22 @@ from functools import cache
 from gsf.cli import _parser
 from tests.docs.pages import ROOT, Block
 
-_PLAIN = {"cat", "cd", "cp", "createdb", "curl", "git", "grep", "scancel", "scontrol", "sed", "source", "ssh", "tmux"}
+_PLAIN = {
+    "cat",
+    "cd",
+    "cp",
+    "createdb",
+    "curl",
+    "ffmpeg",
+    "git",
+    "grep",
+    "scancel",
+    "scontrol",
+    "sed",
+    "source",
+    "ssh",
+    "tmux",
+}
 
 
 def commands(block: Block) -> Iterator[list[str]]:
