@@ -27,11 +27,15 @@ from gsf.verbs import (
     setup,
     site,
     stages,
+    stream,
     tracking,
 )
 
 # In the order of the help.
-AREAS = (setup, data, stages, ensembles, networks, predict, explain, proof, exchange, site, engine, tracking, serve)
+AREAS = (
+    *(setup, data, stages, ensembles, networks, predict, explain, stream),
+    *(proof, exchange, site, engine, tracking, serve),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

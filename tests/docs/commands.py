@@ -16,7 +16,7 @@ from functools import cache
 from gsf.cli import _parser
 from tests.docs.pages import ROOT, Block
 
-_PLAIN = {"cat", "cd", "cp", "createdb", "curl", "echo", "git", "grep", "scancel", "scontrol", "sed", "source", "ssh", "tmux"}
+_PLAIN = set("cat cd cp createdb curl echo ffmpeg git grep scancel scontrol sed source ssh tmux".split())
 
 
 def commands(block: Block) -> Iterator[list[str]]:

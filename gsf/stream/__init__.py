@@ -1,0 +1,1 @@
+"""What a causal network says of a stream, while it runs."""

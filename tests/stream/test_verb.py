@@ -1,0 +1,146 @@
+"""`gsf stream` as it is typed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gsf.cli import main
+from gsf.data.lists import read_manifest
+from gsf.params.base import load
+from gsf.params.model import Model
+from gsf.project import Project
+from gsf.provenance.receipt import StageResult, seal
+from gsf.stream.draw import overlay
+from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
+
+T = 4
+
+
+def write_network(project: Project, run: str, *, causal: bool) -> None:
+    model = load(Model, project.params_file("models", "gsf")).model_copy(update={"causal": causal, "num_segments": T})
+    classes = list(read_manifest(project, "arrow").classes)
+    torch.manual_seed(0)
+    network, path = build_model(model, num_classes=len(classes)), project.checkpoint("s", run)
+    write_checkpoint(path, network.state_dict(), CheckpointInfo(model=model, classes=classes, epoch=1, seed=0))
+    result = StageResult(f"train@s-{run}", ["gsf", "train", "arrow"], {}, inputs=[], outputs=[path], entry="gsf.errors")
+    seal(project, result, project.train_receipt("s", run))
+
+
+@pytest.fixture
+def project(small_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
+    made = small_project()
+    made.plan_file.write_text("study: s\n")
+    write_network(made, "gsf-causal-s0", causal=True)
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture
+def video(project: Project) -> str:
+    return str(min((project.root / "data/arrow/videos/up").glob("*.mp4")))
+
+
+def stream(*arguments: str, model: str = "gsf-causal-s0") -> int:
+    return main(["stream", *arguments, "--model", model, "--device", "cpu"])
+
+
+def test_json_says_what_it_is_then_each_answer_then_the_sum(video: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stream(video, "--json", "--top", "2") == 0
+    facts, *answers, last = map(json.loads, capsys.readouterr().out.splitlines())
+    frames = av.open(video).streams.video[0].frames
+    assert (facts["source"], facts["behind"], facts["window"], facts["benchmark"]) == ("file", "wait", T, "arrow")
+    assert facts["short_side"] == 36
+    # T frames in the median of the training videos, 8 to 10 frames at 12 a second.
+    assert T / (10 / 12) <= facts["rate"] <= T / (8 / 12)
+    assert [item["frames"] for item in answers] == [min(count, T) for count in range(1, len(answers) + 1)]
+    assert T - 1 <= len(answers) <= frames
+    for item in answers:
+        assert item["top"][0] == {"label": item["label"], "probability": item["probability"]}
+        assert len(item["top"]) == 2
+        assert item["latency_ms"] > 0
+        assert item["behind_ms"] is None
+    assert last["summary"]["answers"] == len(answers)
+    assert last["summary"]["dropped"] == 0
+
+
+def test_answers_are_drawn_into_a_video_at_the_times_of_the_stream(
+    video: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new folder/-x.mp4"
+    assert stream(video, "--out", str(out), "--rate", "6") == 0
+    said = capsys.readouterr()
+    assert " %  " in said.out
+    assert "6 frames a second, as asked for" in said.err
+    assert "0 frames dropped" in said.err
+    with av.open(f"file:{out}") as written, av.open(video) as read:
+        drawn = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in written.decode(video=0)]
+        times = [float(frame.time) for frame in read.decode(video=0)]
+    assert [time for time, _ in drawn] == pytest.approx(times, abs=0.002)
+    top, bottom = (np.mean([picture[rows].mean() for _, picture in drawn]) for rows in (slice(0, 60), slice(-60, None)))
+    assert top < bottom  # the shade behind the words
+
+
+def test_a_network_that_looks_ahead_is_refused(
+    project: Project, video: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_network(project, "gsf-s0", causal=False)
+    assert stream(video, model="gsf-s0") == 1
+    said = capsys.readouterr().err
+    assert "EvaluationError: model gsf: looks at frames that are still to come, must be causal" in said
+
+
+def test_outside_of_any_project_the_rate_is_said_to_be_unknown(
+    project: Project, video: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / "net.safetensors"
+    alone.write_bytes(project.checkpoint("s", "gsf-causal-s0").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert stream(video, model=str(alone)) == 0
+    assert f"{T / 4:g} frames a second, because it is not known here how long" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["http://a/b.mp4"], "http://a/b.mp4: is a network address"),
+        (["VIDEO", "--out", "x.avi"], "--out x.avi: must end in .mp4 or .mkv"),
+        (["VIDEO", "--out", "-", "--json"], "--json and --out - both want the standard output"),
+        (["VIDEO", "--rate", "0"], "--rate is 0, must be above 0"),
+        (["-", "--realtime"], "--realtime must come with a file"),
+        (["VIDEO", "--format", "mjpeg"], "--format is for pipes"),
+    ],
+)
+def test_what_does_not_fit_is_said(
+    video: str, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert stream(*(video if word == "VIDEO" else word for word in arguments)) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_window_needs_a_display(
+    video: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert stream(video, "--show") == 1
+    said = capsys.readouterr().err
+    assert "--show: " in said
+    assert "--out - | mpv -" in said
+
+
+def test_a_long_label_is_cut_and_a_picture_keeps_its_size() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (640, 360), (90, 120, 60)).save(buffer, "JPEG")
+    for label in ("left", "Putting something similar to other things that are already on the table " * 4, "日本", "\n"):
+        picture = np.asarray(overlay(buffer.getvalue(), [(label, 0.75), ("other", 0.25)], "41 ms"))
+        assert picture.shape == (360, 640, 3)
+        assert (picture[:60] > 240).all(-1).any()  # white letters
+        assert abs(picture[-60:].astype(int) - (90, 120, 60)).max() < 6
