@@ -6,7 +6,8 @@ front of it says why it is not:
     <!-- needs: data -->      what no checkout has; see `NEEDS`
     <!-- long -->             runs for minutes or hours
 
-A command with `...` is a part of one. What is not run still has verbs and options that exist (test_commands.py).
+A command with `...`, or with a word in capitals for one of the reader's own, is a pattern and not run. What is
+not run still has verbs and options that exist (test_commands.py).
 """
 
 from __future__ import annotations

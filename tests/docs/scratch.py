@@ -6,6 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from gsf.evaluate import stage as evaluate
 from gsf.pipeline.study import activate
 from gsf.project import Project
@@ -46,8 +48,9 @@ def add_files(root: Path, home: Path, videos: Path) -> None:
     """What the commands name and a reader has: a clip, a long video, a home with a folder of class folders."""
     size = {"width": 48, "height": 36}
     shutil.copy(videos / "left" / "test_000.mp4", root / "clip.mp4")
-    frames = (frame.tobytes() for frame in clip_frames("right", seed=(1,), frames=(60, 60), **size))
-    encode_h264(root / "match.mp4", frames, fps=12, qp=20, **size)
+    images = clip_frames("right", seed=(1,), frames=(60, 60), **size)
+    pixels = (np.round(image * 255).astype(np.uint8).tobytes() for image in images)
+    encode_h264(root / "match.mp4", pixels, fps=12, qp=20, **size)
     for label in ("left", "right"):
         shutil.copytree(videos / label, home / "videos" / label)
 

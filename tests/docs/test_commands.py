@@ -79,6 +79,6 @@ def test_a_command_that_does_not_exist_is_found() -> None:
 def test_files_of_the_project_that_the_running_text_names_exist(page: str) -> None:
     path = re.compile(r"(gsf|tests|bench|params|workflow|docs)/[\w/.-]+")
     found = [(line, text.rstrip("/")) for line, text in inline_code(page) if path.fullmatch(text)]
-    example = re.compile(r"NAME|TOPIC|\b(mine|ssv2|egogestar)\b|\.\.\.")
+    example = re.compile(r"NAME|TOPIC|PACKAGE|\b(mine|ssv2|egogestar)\b|\.\.\.")
     missing = [(line, text) for line, text in found if not (ROOT / text).exists() and not example.search(text)]
     assert not missing, f"{page}: {missing}"
