@@ -27,14 +27,14 @@ class Origin:
 def origin(trained: Trained) -> Origin:
     """The cells whose evaluation read the checkpoint that the receipt of this training promises."""
     if trained.digest is None:
-        return Origin(words="no receipt lies beside this checkpoint, so nothing is known of where it comes from")
+        return Origin(words="No receipt lies beside this checkpoint, so nothing is known of where it comes from")
     try:
         project = Project.here()
         cells = tuple(cell for study in known_studies(project) for cell in _cells(project, study, trained.digest))
     except GsfError as error:
-        return Origin(words=f"no results table is here: {error}")
+        return Origin(words=f"No results table is here: {error}")
     if not cells:
-        return Origin(words="no results table has a number that rests on this training")
+        return Origin(words="No results table has a number that rests on this training")
     chosen = min(cells, key=lambda cell: FIRST.index(cell.metric) if cell.metric in FIRST else len(FIRST))
     name = f"{chosen.study}/{chosen.name}"
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gsf.site.names import shown, visible
 from gsf.site.pages import STATIC, percent, short
-from gsf.site.study import metric_name
 
 HERE = Path(__file__).parent
 FILES = {
@@ -34,12 +34,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., object]] = {
         "name": shown,
         "visible": visible,
         "visible_lines": lambda text: "\n".join(visible(line) for line in str(text).split("\n")),
         "percent": percent,
         "short": short,
-        "metric": metric_name,
     }
+    environment.filters.update(filters)
     return environment

@@ -47,8 +47,8 @@ def application(desk: Desk, *, origin: Origin, examples: Mapping[str, Path]) -> 
     ]
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)]
     handlers = {HTTPException: pages.problem, GsfError: pages.problem, TooLargeError: pages.problem}
-    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)  # type: ignore[arg-type]
-    return Guard(app, body_bytes=(desk.limits.megabytes << 20) + _FORM)  # type: ignore[arg-type]
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    return Guard(app, body_bytes=(desk.limits.megabytes << 20) + _FORM)
 
 
 class _Pages:

@@ -196,9 +196,9 @@ def test_a_network_without_results_says_so(finished: Project, monkeypatch: pytes
     monkeypatch.chdir(finished.root)
     trained = find_trained("gsf-s0")
     assert origin(trained).cells
-    assert "no receipt lies beside" in origin(Trained(trained.path, None)).words
+    assert "No receipt lies beside" in origin(Trained(trained.path, None)).words
     monkeypatch.chdir(tmp_path)
-    assert "no results table is here" in origin(trained).words
+    assert "No results table is here" in origin(trained).words
 
 
 def test_it_listens_on_this_machine_alone_and_says_which_port_is_taken() -> None:
