@@ -8,6 +8,7 @@ computes the new frame, the other one all 8 of the window anew. `network alone` 
 `gsf stream`'s own decoder, scaling, JPEG step and crop, which share the cores with the network. Latency: from when the
 network takes a decoded frame to the answer. The sides take turns, round by round; throughput is a ratio of medians,
 percentiles are over the frames of all rounds. The sliding window answers for fewer frames a round: it takes as long.
+The CPU time of a frame, which another load of the machine changes less, stands beside what the network alone does.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Side:
     """One way of answering for each frame, and how long each answer took."""
 
     def __init__(self, frames: int) -> None:
-        self.frames, self.latencies = frames, list[float]()
+        self.frames, self.latencies, self.busy = frames, list[float](), list[float]()
 
     def answer(self, jpeg: bytes) -> None:
         raise NotImplementedError
@@ -62,9 +63,14 @@ class Side:
     def run(self, jpegs: Callable[[], Iterator[bytes]]) -> None:
         """Answer for the first frames of a source, which is opened."""
         for jpeg in islice(jpegs(), self.frames):
-            begin = time.perf_counter()
+            begin, worked = time.perf_counter(), time.process_time()
             self.answer(jpeg)
             self.latencies.append(time.perf_counter() - begin)
+            self.busy.append(time.process_time() - worked)
+
+    def clear(self) -> None:
+        self.latencies.clear()
+        self.busy.clear()
 
 
 class Streaming(Side):
@@ -127,7 +133,7 @@ def measure(backbone: str, sources: dict[str, Path], options: argparse.Namespace
     for name, frames in ways.items():
         sides = (ours, usual)
         for side in sides:
-            side.latencies.clear()
+            side.clear()
         spent = median_seconds([partial(side.run, frames) for side in sides], options.rounds)
         rates = [side.frames / seconds for side, seconds in zip(sides, spent, strict=True)]
         words = f"{backbone}, {name}"
@@ -135,6 +141,11 @@ def measure(backbone: str, sources: dict[str, Path], options: argparse.Namespace
         cases.append(
             case(words, "throughput", rates[0], "frames/s", baseline=rates[1], ratio=rates[0] / rates[1], goal=goal)
         )
+        if name == "network alone":
+            mine, theirs = (1e3 * float(np.median(side.busy[side.frames :])) for side in sides)
+            cases.append(
+                case(words, "CPU time of a frame", mine, "ms", baseline=theirs, ratio=theirs / mine, goal=GOAL)
+            )
         kept = [side.latencies[side.frames :] for side in sides]  # the first round warms up
         for share in PERCENTILES:
             mine, theirs = (1e3 * float(np.percentile(found, share)) for found in kept)
