@@ -16,7 +16,10 @@ from functools import cache
 from gsf.cli import _parser
 from tests.docs.pages import ROOT, Block
 
-_PLAIN = set("cat cd cp createdb curl echo ffmpeg git grep scancel scontrol sed source ssh tmux".split())
+_PLAIN = {
+    *("cat", "cd", "cp", "createdb", "curl", "echo", "ffmpeg", "git", "grep"),
+    *("scancel", "scontrol", "sed", "source", "ssh", "tmux"),
+}
 
 
 def commands(block: Block) -> Iterator[list[str]]:
