@@ -17,6 +17,8 @@ _LOCK = "`make setup` installs what the lock lists"
 _SECONDS = 3  # that a program may take to tell its version
 _EXTRA = re.compile(r"""^([A-Za-z0-9._-]+).*;.*extra == ['"]([a-z0-9-]+)['"]""")
 _USES = {
+    "app": "gsf app",
+    "docs": "the pages as a site",
     "timm": "backbones timm:NAME",
     "s3": "DVC remotes in buckets",
     "postgres": "MLflow on PostgreSQL",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gsf.verbs.options import Verbs, at_least
+from gsf.verbs.options import Verbs, add_device, at_least
 
 
 def add(verbs: Verbs) -> None:
@@ -23,7 +23,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--start", type=float, metavar="SECONDS", help="where the clip begins; default: 0")
     verb.add_argument("--seconds", type=float, help="how long the clip is; default: to the end of the video")
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
-    verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    add_device(verb)
     verb.set_defaults(call=_explain)
     app = verbs.add_parser("app", help="a trained network in the browser, on this machine alone")
     app.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
@@ -36,7 +36,7 @@ def add(verbs: Verbs) -> None:
     app.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     app.add_argument("--limit-mb", type=at_least(1), default=200, help="of a file that is sent; default: 200")
     app.add_argument("--limit-seconds", type=at_least(1), default=60, help="for decoding a video; default: 60")
-    app.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    add_device(app)
     app.set_defaults(call=_app)
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import Verbs, at_least
+from gsf.verbs.options import Verbs, add_device, at_least
 
 if TYPE_CHECKING:
     from gsf.stream.following import Answered
@@ -30,7 +30,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--patience", type=float, default=60.0, help="seconds without a picture that end it; default: 60")
     verb.add_argument("--top", type=at_least(1), default=5, help="classes of each answer in JSON; default: 5")
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
-    verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    add_device(verb)
     verb.set_defaults(call=_stream)
 
 

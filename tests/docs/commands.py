@@ -17,21 +17,8 @@ from gsf.cli import _parser
 from tests.docs.pages import ROOT, Block
 
 _PLAIN = {
-    "cat",
-    "cd",
-    "cp",
-    "createdb",
-    "curl",
-    "echo",
-    "ffmpeg",
-    "git",
-    "grep",
-    "scancel",
-    "scontrol",
-    "sed",
-    "source",
-    "ssh",
-    "tmux",
+    *("cat", "cd", "cp", "createdb", "curl", "echo", "ffmpeg", "git", "grep"),
+    *("scancel", "scontrol", "sed", "source", "ssh", "tmux"),
 }
 
 
@@ -50,11 +37,6 @@ def commands(block: Block) -> Iterator[list[str]]:
                 words = []
             else:
                 words.append(word)
-
-
-def is_pattern(words: Sequence[str]) -> bool:
-    """Whether something is left out, or a word in capitals stands for the reader's own."""
-    return "..." in words or any(re.fullmatch(r"[A-Z][A-Z_-]+", word) for word in words)
 
 
 def problems(words: Sequence[str]) -> str | None:

@@ -156,7 +156,9 @@ def test_a_number_of_classes_is_one_or_more(capsys: pytest.CaptureFixture[str]) 
         assert f"argument --top: is '{value}', must be an integer of 1 or more" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", [["predict", "clip.mp4"], ["serve"]])
+@pytest.mark.parametrize(
+    "verb", [["predict", "clip.mp4"], ["explain", "clip.mp4"], ["app"], ["stream", "-"], ["serve"]]
+)
 def test_the_device_is_that_of_the_environment_unless_told(verb: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GSF_DEVICE", "cuda:3")
     parser = _parser()
