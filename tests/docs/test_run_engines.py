@@ -10,7 +10,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks
 from tests.docs.running import in_folder, run, runs_engines, shell_word, to_run
 from tests.docs.scratch import add_files, shrink
-from tests.pipeline.tiny import Clone
+from tests.pipeline.tiny import BENCHMARK, RENDER, Clone
 
 pytestmark = pytest.mark.pipeline
 
@@ -26,6 +26,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which `dvc repro` has run the small demo; every page goes on from a copy of its state."""
     clone = Clone(tmp_path_factory.mktemp("engines") / "project")
     shrink(clone.root)
+    arrow = BENCHMARK.format(name="arrow", videos="data/arrow/videos", render=RENDER)
+    clone.project.params_file("benchmarks", "arrow").write_text(arrow, encoding="utf-8")
     for name in ("LICENSE", "README.md"):
         shutil.copy(ROOT / name, clone.root)
     clone.start()

@@ -48,7 +48,7 @@ def test_a_reader_finds_words_from_the_disk_and_no_page_is_wider_than_a_phone(pa
     with browser() as page:
         page.size(390, 844)
         wide = {}
-        for path in sorted(pages.glob("*.html")):
+        for path in sorted(set(pages.glob("*.html")) - {pages / "404.html"}):  # that one is a server's
             page.open(path)
             wide[path.name] = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
         assert not {name: over for name, over in wide.items() if over > 0}
