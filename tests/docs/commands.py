@@ -39,6 +39,11 @@ def commands(block: Block) -> Iterator[list[str]]:
                 words.append(word)
 
 
+def is_pattern(words: Sequence[str]) -> bool:
+    """Whether something is left out, or a word in capitals stands for the reader's own."""
+    return "..." in words or any(re.fullmatch(r"[A-Z][A-Z_-]+", word) for word in words)
+
+
 def problems(words: Sequence[str]) -> str | None:
     """What is wrong with a command, or None."""
     program, *rest = words

@@ -24,9 +24,10 @@ from tests.tracking.test_mlflow_projection import artefacts, runs_of
 
 GSF = "(SELECT run_uuid FROM runs WHERE name = 'gsf-s0')"
 
+ANOTHER_ID = "CASE substr(run_uuid, 1, 1) WHEN 'd' THEN 'e' ELSE 'd' END || substr(run_uuid, 2)"
 COPY_OF_RUN = (
     "INSERT INTO runs (run_uuid, name, status, lifecycle_stage, experiment_id, artifact_uri, start_time, user_id)"
-    " SELECT 'd' || substr(run_uuid, 2), name, status, lifecycle_stage, experiment_id, artifact_uri, start_time + 1,"
+    f" SELECT {ANOTHER_ID}, name, status, lifecycle_stage, experiment_id, artifact_uri, start_time + 1,"
     " user_id FROM runs WHERE name = 'gsf-s0'"
 )
 
@@ -133,14 +134,14 @@ TAMPERED = {
     ),
     "doubled run": (
         f"{COPY_OF_RUN};"
-        "INSERT INTO tags (key, value, run_uuid) SELECT key, value, 'd' || substr(run_uuid, 2) FROM tags"
+        f"INSERT INTO tags (key, value, run_uuid) SELECT key, value, {ANOTHER_ID} FROM tags"
         " WHERE run_uuid = (SELECT run_uuid FROM runs WHERE name = 'gsf-s0' ORDER BY start_time LIMIT 1)",
         ("", "2 runs show this one training", "rebuild"),
     ),
     "run of another training in its place": (
         f"{COPY_OF_RUN};"
         "INSERT INTO tags (key, value, run_uuid) SELECT key, iif(key = 'gsf.training_key', 'better', value),"
-        " 'd' || substr(run_uuid, 2) FROM tags"
+        f" {ANOTHER_ID} FROM tags"
         " WHERE run_uuid = (SELECT run_uuid FROM runs WHERE name = 'gsf-s0' ORDER BY start_time LIMIT 1)",
         ("", "claims to be current", "rebuild"),
     ),
