@@ -46,7 +46,7 @@ test-mlflow: setup  ## MLflow on a PostgreSQL, behind its server and in a browse
 	pytest -m mlflow tests/servers
 
 test-pipeline: setup  ## both engines for real, in clones
-	pytest -m pipeline tests/pipeline
+	pytest -n 2 --dist loadfile -m pipeline tests
 
 crate-validator: .work/crate-validator/.ready  ## the published validator of RO-Crates, in an environment of its own, for the tests
 

@@ -18,6 +18,8 @@ from gsf.pipeline.sync import sync
 from gsf.provenance.hashing import canonical_json
 from tests.pipeline.tiny import ToyClone
 
+pytestmark = pytest.mark.pipeline
+
 NOTHING = "Nothing to be done"
 CLEAN = "Data and pipelines are up to date"
 OF_GSF = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", "train@tiny-gsf-s0"]
