@@ -154,7 +154,7 @@ def test_models_are_registered_on_postgresql_through_a_server(
         mlflow.set_tracking_uri(host)
         folder = Path(mlflow.artifacts.download_artifacts(f"models:/demo.{first}/1", dst_path=str(tmp_path / "got")))
         checkpoint = project.checkpoint("demo", first)
-        assert sha256_file(folder / "checkpoint.safetensors") == sha256_file(checkpoint)
+        assert sha256_file(folder / "artifacts/checkpoint.safetensors") == sha256_file(checkpoint)
         checkpoint.write_bytes(checkpoint.read_bytes()[:-1] + b"x")
         with pytest.raises(TrackingError, match="dvc checkout"):
             register(project, first)
