@@ -10,7 +10,6 @@ formula in clips a second.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.page import renew
 from bench.storage import BENCHMARKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,18 +56,7 @@ ASSUMED = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--check", action="store_true", help="compare only")
-    args = parser.parse_args()
-    text = PAGE.read_text(encoding="utf-8")
-    now = current(text)
-    if args.check:
-        raise SystemExit(
-            0
-            if now == text
-            else "docs/scale.md: its tables are not those of bench/results, must be: run python bench/estimate.py"
-        )
-    PAGE.write_text(now, encoding="utf-8")
+    renew(PAGE, current, description=__doc__ or "", script="bench/estimate.py")
 
 
 def current(text: str) -> str:

@@ -6,11 +6,15 @@ python bench/performance.py --check    # exit code 1 where they are not those of
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
+import sys
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.page import renew
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/performance.md", ROOT / "bench/results"
@@ -18,15 +22,7 @@ START, END = "<!-- performance -->", "<!-- /performance -->"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--check", action="store_true", help="compare only")
-    args = parser.parse_args()
-    text = PAGE.read_text(encoding="utf-8")
-    now = current(text)
-    if args.check and now != text:
-        raise SystemExit("docs/performance.md: is not what bench/results say, must be: run python bench/performance.py")
-    if not args.check:
-        PAGE.write_text(now, encoding="utf-8")
+    renew(PAGE, current, description=__doc__ or "", script="bench/performance.py")
 
 
 def current(text: str) -> str:

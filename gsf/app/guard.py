@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Nothing from elsewhere, no script but our own, and no page of another site around ours.
 POLICY = (
@@ -36,10 +30,10 @@ class Guard:
         body_bytes: that a request may have.
     """
 
-    def __init__(self, app: App, *, body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, body_bytes: int) -> None:
         self._app, self._most = app, body_bytes
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from gsf.site.names import shown, visible
-from gsf.site.pages import STATIC, percent, short
+from gsf.site.pages import STATIC, percent, short, templates
 
 HERE = Path(__file__).parent
 FILES = {
@@ -27,13 +27,7 @@ def render(template: str, **context: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(HERE / "templates")
     filters: dict[str, Callable[..., object]] = {
         "name": shown,
         "visible": visible,

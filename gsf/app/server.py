@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from gsf.app.desk import TIMELINE, Answered, BusyError, Desk
-from gsf.app.guard import App, Guard, TooLargeError
+from gsf.app.guard import Guard, TooLargeError
 from gsf.app.origin import Origin
 from gsf.app.pages import FILES, render
 from gsf.errors import GsfError
@@ -28,7 +28,7 @@ HOSTS = ["127.0.0.1", "localhost"]  # by which a browser may call it: another na
 _FORM = 1 << 16  # bytes around a file
 
 
-def application(desk: Desk, *, origin: Origin, examples: Mapping[str, Path]) -> App:
+def application(desk: Desk, *, origin: Origin, examples: Mapping[str, Path]) -> Guard:
     """The ASGI application.
 
     Args:

@@ -14,7 +14,7 @@ from gsf.predict.predict import How, Predictor
 from gsf.predict.windows import Sliding
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
-from gsf.train.checkpoint import read_checkpoint
+from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import choose_device, device_name
 
 
@@ -48,16 +48,27 @@ def prepare(
     sliding = None if window is None else Sliding(window, window / 2 if stride is None else stride)
     target = choose_device(device)
     how = How(protocol=views, extract=extract, sliding=sliding, timelines=timelines, device=target)
-    facts = {
+    facts = network_facts(trained, info) | {
+        "protocol": views.model_dump(),
+        "extract": extract.model_dump(),
+        "device": device_name(target),
+    }
+    words = f"{network_words(trained, info)}; protocol {views.name}; {why}"
+    return Job(Predictor(network, info, trained, how), facts, words)
+
+
+def network_facts(trained: Trained, info: CheckpointInfo) -> dict[str, Any]:
+    """What a network is and where it comes from, for programs."""
+    return {
         "model": info.model.name,
         "checkpoint": sha256_file(trained.path),
         "receipt": trained.digest,
         "benchmark": trained.benchmark,
         "classes": len(info.classes),
-        "protocol": views.model_dump(),
-        "extract": extract.model_dump(),
-        "device": device_name(target),
     }
+
+
+def network_words(trained: Trained, info: CheckpointInfo) -> str:
+    """The same for people, in short."""
     origin = "no receipt" if trained.digest is None else f"receipt {trained.digest[:12]}"
-    words = f"{info.model.name}, {len(info.classes)} classes, {origin}; protocol {views.name}; {why}"
-    return Job(Predictor(network, info, trained, how), facts, words)
+    return f"{info.model.name}, {len(info.classes)} classes, {origin}"

@@ -7,15 +7,11 @@ of its own (5xx) or with all that was sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gsf.serve.received import COLUMNS, RequestError
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 TABLES = ("dataframe_records", "dataframe_split")
 
@@ -28,10 +24,10 @@ class Guard:
         body_bytes: that a request may have.
     """
 
-    def __init__(self, app: App, *, body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, body_bytes: int) -> None:
         self._app, self._most = app, body_bytes
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/invocations":
             await self._app(scope, receive, send)
             return
@@ -45,7 +41,7 @@ class Guard:
             return
         await self._app(scope, _again(body, receive), send)
 
-    async def _read(self, scope: Message, receive: Receive) -> bytes | None:
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         headers = {name.lower(): value for name, value in scope["headers"]}
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind != b"application/json":

@@ -25,16 +25,21 @@ def render(template: str, place: str, context: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8")
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+def templates(folder: Path) -> Environment:
+    """The templates of a folder: with escaping on, and what they are not given an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@cache
+def _environment() -> Environment:
+    environment = templates(HERE / "templates")
     environment.filters |= {
         "name": shown,
         "visible": visible,

@@ -8,8 +8,8 @@ from typing import Any
 
 from gsf.deploy.trained import Trained
 from gsf.errors import ParamsError
+from gsf.predict.job import network_facts, network_words
 from gsf.predict.labels import extract_for
-from gsf.provenance.hashing import sha256_file
 from gsf.stream.following import Following
 from gsf.stream.newest import Behind
 from gsf.stream.rate import rate_for
@@ -68,12 +68,7 @@ def prepare(
     wanted = Wanted(extract.short_side, extract.jpeg_quality, frames, view=view, realtime=realtime, patience=patience)
     target = choose_device(device)
     watcher = Watcher(network, info, target)
-    facts = {
-        "model": info.model.name,
-        "checkpoint": sha256_file(trained.path),
-        "receipt": trained.digest,
-        "benchmark": trained.benchmark,
-        "classes": len(info.classes),
+    facts = network_facts(trained, info) | {
         "source": source.kind,
         "rate": frames,
         "window": info.model.num_segments,
@@ -82,7 +77,6 @@ def prepare(
         "jpeg_quality": extract.jpeg_quality,
         "device": device_name(target),
     }
-    origin = "no receipt" if trained.digest is None else f"receipt {trained.digest[:12]}"
     late = "frames that come too fast are dropped" if policy == "drop" else "the stream waits for the network"
-    words = f"{info.model.name}, {len(info.classes)} classes, {origin}; {why}; {how}; {late}"
+    words = f"{network_words(trained, info)}; {why}; {how}; {late}"
     return Job(Following(watcher, source, wanted, behind=policy), facts, words)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gsf.verbs.options import Verbs, add_device, at_least
+
+if TYPE_CHECKING:
+    from gsf.deploy.trained import Trained
+    from gsf.predict.job import Job
 
 
 def add(verbs: Verbs) -> None:
@@ -47,17 +52,8 @@ def _explain(args: argparse.Namespace) -> None:
     from gsf.deploy.trained import find_trained
     from gsf.explain.explain import Asked, explain, in_words, write
     from gsf.predict.frames import VideoFrames
-    from gsf.predict.job import prepare
 
-    job = prepare(
-        find_trained(args.model),
-        protocol=args.protocol,
-        benchmark=args.benchmark,
-        window=None,
-        stride=None,
-        timelines=None,
-        device=args.device,
-    )
+    job = _prepared(args, find_trained(args.model))
     print(job.in_words, file=sys.stderr)
     layers = tuple(name for name in args.layers.split(",") if name)
     asked = Asked(layers=layers, label=args.label, view=args.view, start=args.start, seconds=args.seconds)
@@ -74,21 +70,12 @@ def _app(args: argparse.Namespace) -> None:
     from gsf.app.serve import require, serve
     from gsf.deploy.trained import find_trained
     from gsf.errors import ParamsError
-    from gsf.predict.job import prepare
 
     require()
     if args.window <= 0:
         raise ParamsError(f"gsf app: --window is {args.window:g}, must be seconds above 0")
     trained = find_trained(args.model)
-    job = prepare(
-        trained,
-        protocol=args.protocol,
-        benchmark=args.benchmark,
-        window=None,
-        stride=None,
-        timelines=None,
-        device=args.device,
-    )
+    job = _prepared(args, trained)
     limits = Limits(megabytes=args.limit_mb, seconds=float(args.limit_seconds))
     print(job.in_words)
     serve(
@@ -99,4 +86,18 @@ def _app(args: argparse.Namespace) -> None:
         window=args.window,
         examples=args.examples,
         say=lambda address: print(f"open {address} in a browser on this machine; Ctrl-C ends it", flush=True),
+    )
+
+
+def _prepared(args: argparse.Namespace, trained: Trained) -> Job:
+    from gsf.predict.job import prepare
+
+    return prepare(
+        trained,
+        protocol=args.protocol,
+        benchmark=args.benchmark,
+        window=None,
+        stride=None,
+        timelines=None,
+        device=args.device,
     )

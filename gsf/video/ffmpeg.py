@@ -95,21 +95,12 @@ def frames_command(
     frame's time is 0. `setpts=N` numbers the frames, so that odd timestamps neither drop nor repeat one.
     """
     source = ffmpeg.input(path, **_GUARDS, max_pixels=max_pixels, **{"flags:v": "+bitexact"})
-    short = str(short_side)
     picture = source["v:0"]
     if fps is not None:
         # Times rounded up to slots: slot k shows the last frame with time * fps <= k. `repr` is the number as written.
         rate = str(Fraction(repr(fps)))
         picture = picture.filter("setpts", "PTS-STARTPTS").filter("fps", fps=rate, round="up")
-    picture = picture.filter(
-        "scale",
-        f"if(lte(iw,ih),{short},{_other_side('iw', 'ih')})",
-        f"if(lte(iw,ih),{_other_side('ih', 'iw')},{short})",
-        flags=_SCALING,
-        out_range="pc",
-        out_color_matrix="bt601",
-    )
-    picture = picture.filter("format", "yuv420p").filter("setpts", "N")
+    picture = scaled(picture, short_side).filter("setpts", "N")
     form = {"format": "image2pipe"} if target == "pipe:" else {"format": "image2"}
     output = ffmpeg.output(
         picture,
@@ -126,6 +117,19 @@ def frames_command(
         },
     )
     return _complete(output, "-loglevel", "level+verbose", "-xerror")
+
+
+def scaled(picture: Any, short_side: int) -> Any:
+    """A stream of pictures (of ffmpeg-python), scaled so that the short side has so many px, for the JPEG step."""
+    short = str(short_side)
+    return picture.filter(
+        "scale",
+        f"if(lte(iw,ih),{short},{_other_side('iw', 'ih')})",
+        f"if(lte(iw,ih),{_other_side('ih', 'iw')},{short})",
+        flags=_SCALING,
+        out_range="pc",
+        out_color_matrix="bt601",
+    ).filter("format", "yuv420p")
 
 
 def _other_side(this: str, short: str) -> str:

@@ -28,7 +28,7 @@ import ffmpeg
 
 from gsf.errors import VideoError
 from gsf.isolated import limit
-from gsf.video.ffmpeg import _SCALING, PROTOCOLS, _other_side, executable  # one scaling for shards and streams
+from gsf.video.ffmpeg import PROTOCOLS, executable, scaled
 from gsf.video.jpeg import split_jpegs
 from gsf.video.source import RAW, Source
 
@@ -90,11 +90,11 @@ def live_command(source: Source, wanted: Wanted, *, times: int, views: int | Non
         .filter("metadata", mode="print", direct=1, file=f"pipe:{times}")
     )
     if views is None:
-        outputs = [_output(_for_network(picture, wanted), "pipe:1", quality=wanted.quality)]
+        outputs = [_output(scaled(picture, wanted.short_side), "pipe:1", quality=wanted.quality)]
     else:
         both = picture.filter_multi_output("split")
         outputs = [
-            _output(_for_network(both[0], wanted), "pipe:1", quality=wanted.quality),
+            _output(scaled(both[0], wanted.short_side), "pipe:1", quality=wanted.quality),
             _output(_for_people(both[1]), f"pipe:{views}", quality=3),
         ]
     # A file is held to what an evaluation asks of it; a live stream may begin in the middle and lose packets.
@@ -118,18 +118,6 @@ def _input_options(source: Source, wanted: Wanted) -> dict[str, Any]:
         return options | {"err_detect": "explode"} | ({"re": None} if wanted.realtime else {})
     options |= {"fflags": "+discardcorrupt", "analyzeduration": 1_000_000}
     return options | ({"use_wallclock_as_timestamps": 1} if source.arrival_times else {})
-
-
-def _for_network(picture: Any, wanted: Wanted) -> Any:
-    short = str(wanted.short_side)
-    return picture.filter(
-        "scale",
-        f"if(lte(iw,ih),{short},{_other_side('iw', 'ih')})",
-        f"if(lte(iw,ih),{_other_side('ih', 'iw')},{short})",
-        flags=_SCALING,
-        out_range="pc",
-        out_color_matrix="bt601",
-    ).filter("format", "yuv420p")
 
 
 def _for_people(picture: Any) -> Any:

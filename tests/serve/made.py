@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.project import Project
-from gsf.serve.guard import App
 from gsf.serve.saved import save, served_as
 from gsf.tracking.registry import _config
 
@@ -48,7 +48,7 @@ def write_model(project: Project, folder: Path, *, protocol: str) -> Path:
 
 
 @contextmanager
-def running(app: App) -> Iterator[str]:
+def running(app: ASGIApp) -> Iterator[str]:
     """Serve an application on a free port; its address."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)

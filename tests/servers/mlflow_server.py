@@ -31,11 +31,7 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=file, stderr=file)
     host = f"http://127.0.0.1:{port}"
     try:
-        end = time.monotonic() + START_SECONDS
-        while not answers(host):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.5)
+        wait_for(host, process, log, seconds=START_SECONDS)
         yield host
     finally:
         process.terminate()
@@ -44,6 +40,15 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def wait_for(host: str, process: subprocess.Popen[bytes], log: Path, *, seconds: float) -> None:
+    """Until a server that was started answers; its log, where it does not."""
+    end = time.monotonic() + seconds
+    while not answers(host):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.5)
 
 
 def answers(host: str) -> bool:

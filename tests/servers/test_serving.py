@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from gsf.project import Project
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
 from tests.provenance.finished import finish
 from tests.serve.made import ask, in_base64, rows
-from tests.servers.mlflow_server import answers
+from tests.servers.mlflow_server import wait_for
 from tests.servers.postgres import free_port
 from tests.tracking.with_networks import MODEL
 
@@ -75,11 +74,7 @@ def started(project: Project, command: Sequence[str], port: int) -> Iterator[str
         )
     host = f"http://127.0.0.1:{port}"
     try:
-        end = time.monotonic() + START_SECONDS
-        while not answers(host):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.3)
+        wait_for(host, process, log, seconds=START_SECONDS)
         yield host
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # MLflow starts its server as a child

@@ -146,6 +146,6 @@ def _sheared(frames: torch.Tensor, shear: list[float], *, fill: list[float]) -> 
 
 
 def _translated(frames: torch.Tensor, *, left: int, up: int, fill: list[float]) -> Any:
-    """Moved by whole pixels, which pads and cuts: a tenth of the time of an affine map."""
+    """Moved by whole pixels: padded and cut, which takes a fraction of the time of an affine map."""
     padded = v2.pad(frames, [max(0, -left), max(0, -up), max(0, left), max(0, up)], fill=fill)
     return v2.crop(padded, max(0, up), max(0, left), *frames.shape[-2:])
