@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Nothing from elsewhere, no script but our own, and no page of another site around ours.
@@ -16,6 +19,8 @@ HEADERS = {
     b"cache-control": b"no-store",
     b"cross-origin-resource-policy": b"same-origin",
 }
+
+DRAIN_SECONDS = 5.0
 
 
 class TooLargeError(Exception):
@@ -44,6 +49,7 @@ class Guard:
             return
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._most:
+            await _drain(receive)
             await _refuse(send, 413, f"larger than {self._most >> 20} MB, the limit (--limit-mb)")
             return
         received = 0
@@ -53,6 +59,7 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most:
+                await _drain(receive)
                 raise TooLargeError(f"larger than {self._most >> 20} MB, the limit (--limit-mb)")
             return message
 
@@ -64,9 +71,17 @@ class Guard:
         await self._app(scope, counted, with_headers)
 
 
+async def _drain(receive: Receive) -> None:
+    """Drop what a client still sends: closed while it sends, a connection would lose the words that say why."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
+                pass
+
+
 async def _refuse(send: Send, status: int, words: str) -> None:
     body = f"{words}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    headers.append((b"connection", b"close"))  # what is still being sent is not read
+    headers.append((b"connection", b"close"))  # what is still being sent after DRAIN_SECONDS is not read
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
