@@ -12,44 +12,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
-import torch
 
 from gsf.cli import main
-from gsf.params.base import validate
-from gsf.params.model import Model
 from gsf.project import Project
-from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
-from tests.provenance.finished import finish
 from tests.serve.made import ask, in_base64, rows
 from tests.servers.mlflow_server import wait_for
 from tests.servers.postgres import free_port
-from tests.tracking.with_networks import MODEL
+from tests.tracking.with_networks import CLASSES, finish_with_networks
 
 pytestmark = pytest.mark.mlflow
 START_SECONDS = 600  # 30 on an idle machine
-CLASSES = ["left", "right"]
 
 
 @pytest.fixture(scope="module")
 def study(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The finished study of tests/provenance, whose checkpoints are networks."""
-    from safetensors.numpy import save_file
-
-    def save(tensors: dict[str, npt.NDArray[np.float32]], path: Path) -> None:
-        if path.name != "checkpoint.safetensors":
-            save_file(tensors, path)
-            return
-        torch.manual_seed(0)
-        network = build_model(validate(Model, MODEL, where="net"), num_classes=len(CLASSES))
-        info = CheckpointInfo(model=validate(Model, MODEL, where="net"), classes=CLASSES, epoch=3, seed=0)
-        write_checkpoint(path, network.state_dict(), info)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.provenance.finished.save_file", save)
-        made = finish(small_data, tmp_path_factory.mktemp("serving") / "project")
+    made = finish_with_networks(small_data, tmp_path_factory.mktemp("serving") / "project")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLFLOW_TRACKING_URI", "GSF_MLFLOW"):
             patch.delenv(name, raising=False)
