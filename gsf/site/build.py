@@ -12,7 +12,7 @@ from gsf.project import Project
 from gsf.provenance.chain import REPORT_RECEIPT, known_studies
 from gsf.provenance.git import head_commit
 from gsf.provenance.hashing import write_atomically
-from gsf.site.cost_chart import cost_chart
+from gsf.site.cost_chart import COSTS, cost_chart
 from gsf.site.gates import gate_pictures
 from gsf.site.intervals import interval_chart
 from gsf.site.names import slug
@@ -110,15 +110,16 @@ def _index(studies: list[StudyData]) -> dict[str, Any]:
         for benchmark in study.benchmarks:
             items = [item for item in study.evaluations if item.benchmark == benchmark]
             for metric in main_metrics(items):
-                chart = cost_chart(items, metric, title=f"{study.name}, {benchmark}: accuracy against cost")
-                if chart is not None:
-                    costs.append((study, benchmark, metric, chart))
-    known = [item.network for study in studies for item in study.evaluations if item.network is not None]
+                for cost in COSTS:
+                    title = f"{study.name}, {benchmark}: accuracy against {cost}"
+                    chart = cost_chart(items, metric, cost=cost, title=title)
+                    if chart is not None:
+                        costs.append((study, benchmark, metric, chart))
     return {
         "table": table_of(studies),
         "charts": charts,
         "costs": costs,
-        "speeds": any(network.speed is not None for network in known),
+        "speeds": [study for study in studies if study.speeds is not None],
     }
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from statistics import median
 from typing import Any
 
 from gsf.errors import GsfError
 from gsf.params.base import validate
 from gsf.params.imported import Imported
 from gsf.params.model import Model
-from gsf.project import Project
 from gsf.provenance.hashing import canonical_json
 from gsf.provenance.receipt import Receipt
+from gsf.site.speed import Speeds
 
 MAKERS = ("train", "convert")  # verbs whose stages write a network
 
@@ -28,7 +27,7 @@ class Network:
     imported: bool
     parameters: int | None
     macs: int | None  # multiply-adds of one clip
-    speed: float | None  # clips a second in training, of the middle epoch; None where no journal is here
+    clips_per_second: float | None  # as `gsf speed` measured it; None where it did not
 
     @property
     def temporal(self) -> str:
@@ -42,14 +41,14 @@ class Network:
         return f"{self.model.backbone}, {module}, {frames}" + (", imported" if self.imported else "")
 
 
-def network_of(project: Project, study: str, run: str, receipt: Receipt, *, num_classes: int) -> Network | None:
+def network_of(run: str, receipt: Receipt, *, num_classes: int, speeds: Speeds | None) -> Network | None:
     """The network that a training or an import wrote; None where its receipt names no model."""
     model, imported = _model(receipt.content["params"])
     if model is None:
         return None
     parameters, macs = _cost(canonical_json(model.model_dump()), num_classes) if num_classes else (None, None)
-    speed = _speed(project, study, run, str(receipt.facts.get("training", "")))
-    return Network(run, model, imported, parameters, macs, speed)
+    rate = speeds.clips_per_second.get(receipt.digest) if speeds is not None else None
+    return Network(run, model, imported, parameters, macs, rate)
 
 
 def _model(params: Mapping[str, Any]) -> tuple[Model | None, bool]:
@@ -81,18 +80,3 @@ def _cost(model: bytes, num_classes: int) -> tuple[int | None, int | None]:
         return count_parameters(network), count_macs(network, size=params.input_size)
     except (GsfError, ValueError, ImportError, RuntimeError):
         return None, None
-
-
-def _speed(project: Project, study: str, run: str, training: str) -> float | None:
-    from gsf.tracking.journal import read_journal
-    from gsf.tracking.record import journal_path
-
-    try:
-        journals = read_journal(journal_path(project, study=study, run=run))
-    except GsfError:  # no name of a run
-        return None
-    for journal in journals:
-        found = [value for epoch in journal.epochs if (value := epoch.metrics.get("clips_per_second"))]
-        if training and journal.training_key == training and journal.status == "finished" and found:
-            return round(median(found), 1)
-    return None

@@ -17,6 +17,7 @@ from gsf.provenance.verify import verify_study
 from gsf.site.evidence import written_json
 from gsf.site.names import slug
 from gsf.site.networks import MAKERS, Network, network_of
+from gsf.site.speed import Speeds, read_speeds
 
 # How people read the metrics of this program; any other is shown by its own name.
 METRIC_NAMES = {
@@ -66,6 +67,12 @@ class Evaluation:
         return network.macs * views if network is not None and network.macs is not None and views else None
 
     @property
+    def seconds(self) -> float | None:
+        """Of computing a video, as measured: its views over clips a second."""
+        network, views = self.network, self.views
+        return views / network.clips_per_second if network and network.clips_per_second and views else None
+
+    @property
     def time(self) -> str:
         """The order of the frames."""
         return str(self.settings.get("time", "forward"))
@@ -102,6 +109,7 @@ class StudyData:
     benchmarks: Mapping[str, BenchmarkInfo]
     verdict: Verdict | None
     problem: str  # why there is no verdict, or no table
+    speeds: Speeds | None = None  # None where `gsf speed` was not run
     comparisons: Sequence[Mapping[str, Any]] = field(default_factory=list)
     times: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
@@ -130,14 +138,16 @@ def read_study(project: Project, study: str) -> StudyData:
     except ProvenanceError as error:
         problem = str(error)
     names = list(dict.fromkeys(cell.benchmark for cell in cells))
+    speeds = read_speeds(project, study)
     benchmarks = {name: _benchmark(project, study, chain, name) for name in names}
     return StudyData(
         name=study,
         chain=chain,
-        evaluations=tuple(_evaluations(project, study, chain, cells, benchmarks)),
+        evaluations=tuple(_evaluations(project, study, chain, cells, benchmarks, speeds)),
         benchmarks=benchmarks,
         verdict=verdict,
         problem=problem,
+        speeds=speeds,
         comparisons=_records(project, study, "comparisons.json"),
         times=_records(project, study, "time.json"),
     )
@@ -157,7 +167,12 @@ def main_metrics(items: Sequence[Evaluation], most: int = 2) -> list[str]:
 
 
 def _evaluations(
-    project: Project, study: str, chain: Chain, cells: Sequence[Cell], benchmarks: Mapping[str, BenchmarkInfo]
+    project: Project,
+    study: str,
+    chain: Chain,
+    cells: Sequence[Cell],
+    benchmarks: Mapping[str, BenchmarkInfo],
+    speeds: Speeds | None,
 ) -> list[Evaluation]:
     groups: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for cell in cells:
@@ -172,7 +187,7 @@ def _evaluations(
         if len(makers) == 1:
             classes = len(benchmarks[benchmark].classes)
             run = Command.of(makers[0]).options.get("run", experiment)
-            network = network_of(project, study, run, makers[0], num_classes=classes)
+            network = network_of(run, makers[0], num_classes=classes, speeds=speeds)
         settings = receipt.content["params"].get(f"params/protocols/{protocol}.yaml", {}) if receipt else {}
         metrics = written_json(project, study, receipt, "metrics.json") if receipt else {}
         place = (study, benchmark, experiment, protocol)

@@ -9,7 +9,7 @@ from gsf.verbs.options import Verbs
 
 
 def add(verbs: Verbs) -> None:
-    """Add `gsf site`, `gsf frames` and `gsf gates`."""
+    """Add `gsf site`, `gsf frames`, `gsf gates` and `gsf speed`."""
     site = verbs.add_parser("site", help="static pages of all results, from each number down to the frames")
     site.add_argument("--to", type=Path, metavar="FOLDER", help="default: results/site, which git ignores")
     site.set_defaults(call=_site)
@@ -23,6 +23,11 @@ def add(verbs: Verbs) -> None:
     gates.add_argument("--video", action="append", default=[], metavar="ID", help="default: one of each class")
     gates.add_argument("--to", type=Path, metavar="FOLDER", help="outside of the project, for videos with terms")
     gates.set_defaults(call=_gates)
+    speed = verbs.add_parser("speed", help="for the site: how many clips a second the networks of a study classify")
+    speed.add_argument("study")
+    speed.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    speed.add_argument("--threads", type=int, help="of the CPU; default: all cores that this process may use")
+    speed.set_defaults(call=_speed)
 
 
 def _site(args: argparse.Namespace) -> None:
@@ -45,3 +50,10 @@ def _gates(args: argparse.Namespace) -> None:
 
     asked = Asked(study=args.study, run=args.run, videos=tuple(args.video), to=args.to)
     print(draw_gates(Project.here(), asked))
+
+
+def _speed(args: argparse.Namespace) -> None:
+    from gsf.project import Project
+    from gsf.site.measure_speed import measure_speed
+
+    print(measure_speed(Project.here(), args.study, device=args.device, threads=args.threads))

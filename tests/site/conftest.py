@@ -6,6 +6,7 @@ from gsf.project import Project
 from gsf.site.build import site_files
 from gsf.site.draw_frames import draw_frames
 from gsf.site.draw_gates import Asked, draw_gates
+from gsf.site.measure_speed import measure_speed
 from tests.site.made import make_hostile, make_shown
 
 
@@ -15,6 +16,7 @@ def shown(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     project = make_shown(small_data, tmp_path_factory.mktemp("shown") / "project")
     draw_frames(project, "demo")
     draw_gates(project, Asked("demo"))
+    measure_speed(project, "demo", device="cpu", threads=1, rounds=1)
     return project
 
 

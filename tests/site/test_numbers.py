@@ -4,19 +4,24 @@ import json
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.site.confusion import confusion_of, scores_of
 from gsf.site.cost_chart import cost_chart
 from gsf.site.curves import curve_chart, read_curves
 from gsf.site.gains import gain_chart, gains_of
 from gsf.site.intervals import Point, interval_chart
+from gsf.site.measure_speed import measure_speed
+from gsf.site.networks import network_of
 from gsf.site.plots import spread
 from gsf.site.published import published_for
+from gsf.site.speed import SPEED, read_speeds
 from gsf.site.study import BenchmarkInfo, StudyData, main_metrics, metric_name, read_study
 from gsf.site.svg import Axis
 from gsf.site.table import table_of
@@ -54,11 +59,46 @@ def test_costs_are_of_the_network_that_the_receipt_names(study: StudyData) -> No
     assert gsf.macs > tsn.macs
     assert six.views == 6
     assert six.macs == 6 * tsn.macs
-    assert tsn.network.speed is None  # no journal was kept
-    chart = cost_chart(study.evaluations, "top1", title="cost")
+    chart = cost_chart(study.evaluations, "top1", cost="multiply-adds", title="cost")
     assert chart is not None
     assert chart.count('class="track') == 2
-    assert cost_chart([replace(tsn, network=None)], "top1", title="cost") is None
+    assert cost_chart([replace(tsn, network=None)], "top1", cost="multiply-adds", title="cost") is None
+
+
+def test_speeds_are_those_that_were_measured_of_the_very_training(study: StudyData) -> None:
+    tsn, six, gsf, _ = study.evaluations
+    assert study.speeds is not None
+    assert study.speeds.threads == 1
+    for one in (tsn, gsf):
+        assert one.network is not None
+        assert one.network.clips_per_second == study.speeds.clips_per_second[one.makers[0].digest]
+    assert tsn.seconds is not None
+    assert six.seconds == pytest.approx(6 * tsn.seconds)
+    chart = cost_chart(study.evaluations, "top1", cost="time", title="cost")
+    assert chart is not None
+    assert "computing a video (ms)" in chart
+    elsewhere = network_of("tsn-s0", tsn.makers[0], num_classes=2, speeds=replace(study.speeds, clips_per_second={}))
+    assert elsewhere is not None
+    assert elsewhere.clips_per_second is None
+    unmeasured = replace(tsn, network=elsewhere)
+    assert cost_chart([unmeasured], "top1", cost="time", title="cost") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"format": 2}', '{"format": 1, "device": "x", "threads": 1, "clips": 8, "networks": [{}]}'],
+)
+def test_a_measurement_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    project = Project(tmp_path)
+    path = project.results("demo") / SPEED
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    assert read_speeds(project, "demo") is None
+
+
+def test_speeds_are_of_a_study_with_networks(tmp_path: Path) -> None:
+    with pytest.raises(ProvenanceError, match="names a network"):
+        measure_speed(Project(tmp_path), "demo")
 
 
 def test_published_figures_belong_to_their_benchmark_and_labels_alone() -> None:
