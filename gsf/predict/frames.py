@@ -28,7 +28,7 @@ class VideoFrames:
 
     Args:
         path: a video file, or a folder of numbered JPEG frames, which stay as they are.
-        how: frames of a file are made, and the limits for both.
+        how: says how the frames of a file are made, and the limits for both.
         name: what errors call it.
 
     Raises:
