@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gsf.serve.unread import CLOSE, drain
 
 # Nothing from elsewhere, no script but our own, and no page of another site around ours.
 POLICY = (
@@ -19,8 +18,6 @@ HEADERS = {
     b"cache-control": b"no-store",
     b"cross-origin-resource-policy": b"same-origin",
 }
-
-DRAIN_SECONDS = 5.0
 
 
 class TooLargeError(Exception):
@@ -49,7 +46,7 @@ class Guard:
             return
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._most:
-            await _drain(receive)
+            await drain(receive)
             await _refuse(send, 413, f"larger than {self._most >> 20} MB, the limit (--limit-mb)")
             return
         received = 0
@@ -59,29 +56,23 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most:
-                await _drain(receive)
+                if message.get("more_body"):
+                    await drain(receive)
                 raise TooLargeError(f"larger than {self._most >> 20} MB, the limit (--limit-mb)")
             return message
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *HEADERS.items()]
+                last = [CLOSE] if received > self._most else []
+                message["headers"] = [*message.get("headers", []), *HEADERS.items(), *last]
             await send(message)
 
         await self._app(scope, counted, with_headers)
 
 
-async def _drain(receive: Receive) -> None:
-    """Drop what a client still sends: closed while it sends, a connection would lose the words that say why."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
-                pass
-
-
 async def _refuse(send: Send, status: int, words: str) -> None:
     body = f"{words}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    headers.append((b"connection", b"close"))  # what is still being sent after DRAIN_SECONDS is not read
+    headers.append(CLOSE)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -32,28 +32,41 @@ class Trained:
 
 
 def find_trained(source: str) -> Trained:
-    """A checkpoint file, or a run of the active study (`gsf-s0`), whose checkpoint must be what its receipt says.
+    """A trained network, whose checkpoint must be what its receipt says.
+
+    Args:
+        source: a checkpoint file, a run of the active study (`gsf-s0`), or one of any study (`ablations/gsf-s0`).
 
     Raises:
         TrainError: there is none.
         ProvenanceError: the file is not what the receipt beside it promises.
     """
-    if source.endswith(".safetensors") or "/" in source:
-        path = Path(source)
+    path = Path(source)
+    study, _, run = source.rpartition("/")
+    if source.endswith(".safetensors") or "/" in study or (study and path.is_file()):
         return Trained(path, _receipt_beside(path))
-    return _of_run(Project.here(), source)
+    project = Project.here()
+    return _of_run(project, study or _active(project), run)
 
 
-def _of_run(project: Project, run: str) -> Trained:
+def _active(project: Project) -> str:
     if not project.plan_file.is_file():
-        raise ParamsError(f"{project.plan_file}: no such file, must name the active study; run `gsf study NAME`")
-    study = str(read_yaml(project.plan_file)["study"])
+        raise ParamsError(
+            f"{project.plan_file}: no such file, must name the active study; run `gsf study NAME`, or say STUDY/RUN"
+        )
+    return str(read_yaml(project.plan_file)["study"])
+
+
+def _of_run(project: Project, study: str, run: str) -> Trained:
     path = project.checkpoint(study, run)
     if not path.is_file():
         here = sorted(found.parent.name for found in path.parent.parent.glob(f"*/{path.name}"))
+        folders = project.root.glob(f"runs/*/train/*/{path.name}")
+        others = sorted({found.parents[2].name for found in folders} - {study})
         raise TrainError(
-            f"{project.relative(path)}: no such checkpoint, must be a file or a run of the active study {study} "
-            f"(here: {', '.join(here) or 'none'}); run the train stage, or `dvc pull`"
+            f"{project.relative(path)}: no such checkpoint, must be a file or a run of the study {study} "
+            f"(here: {', '.join(here) or 'none'}), or STUDY/RUN of another (here: {', '.join(others) or 'none'});"
+            " run the train stage, or `dvc pull`"
         )
     linked_inputs(project, project.train_receipt(study, run), [path])  # raises where the bytes are others
     return Trained(path, read_receipt(project.train_receipt(study, run)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,16 +93,20 @@ def explain(predictor: Predictor, frames: VideoFrames, asked: Asked) -> Explaine
     )
 
 
-def write(folder: Path, explained: Explained, facts: dict[str, Any]) -> list[Path]:
+def write(folder: Path, explained: Explained, facts: dict[str, Any], *, digest: str | None = None) -> list[Path]:
     """A picture, a film and the numbers, named after the video; which files they are.
 
     Args:
         folder: made where it is not there.
         explained: what to show.
         facts: of the network, for the numbers' file.
+        digest: sha256 of the video, for the numbers' file. Where files of another video have its name, these get a
+            number. None: whatever has the name is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stem = slug(Path(explained.video).stem)
+    if digest is not None:
+        stem = _stem_of_its_own(folder, stem, digest)
     picture, film, numbers = (folder / f"{stem}{SUFFIX}{ending}" for ending in (".png", ".mp4", ".json"))
     side = side_of(len(explained.frames))
     sheet = labelled(
@@ -111,11 +116,26 @@ def write(folder: Path, explained: Explained, facts: dict[str, Any]) -> list[Pat
     sheet.save(data, "PNG", optimize=True)
     write_atomically(picture, data.getvalue())
     film_of(explained).write(film)
-    content = {"network": facts, **to_json(explained)}
+    content = {"network": facts, "sha256": digest, **to_json(explained)}
     content["picture"] = {"file": picture.name, "width": sheet.width, "height": sheet.height, "cell": side, "gap": GAP}
     content["film"] = {"file": film.name, "frames": len(explained.frames)}
     write_atomically(numbers, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     return [picture, film, numbers]
+
+
+def _stem_of_its_own(folder: Path, stem: str, digest: str) -> str:
+    """`clip`, or `clip-2`, `clip-3`, ... where that is taken by other videos of this name."""
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if _free(folder / f"{name}{SUFFIX}.json", digest))
+
+
+def _free(numbers: Path, digest: str) -> bool:
+    try:
+        return bool(json.loads(numbers.read_bytes())["sha256"] == digest)
+    except FileNotFoundError:
+        return True
+    except (ValueError, KeyError, TypeError):  # whatever it is, it is not known to be of this video
+        return False
 
 
 def film_of(explained: Explained) -> Film:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from gsf.predict.windows import Part
-from gsf.tables import table_bytes
 
 COLUMNS = ("video", "start_frame", "stop_frame", "start_seconds", "stop_seconds", "rank", "label", "probability")
 _BAR = 24  # characters of a probability of 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
-    """The classes of one part of a video, the most probable first."""
+    """How probable each class is in one part of a video; 8 bytes a class, so that a long video may have many parts."""
 
     part: Part
-    probabilities: tuple[tuple[str, float], ...]  # all of the classes
+    classes: tuple[str, ...]  # by index; all answers of a network share them
+    values: npt.NDArray[np.float64]  # (C,)
+
+    @property
+    def probabilities(self) -> tuple[tuple[str, float], ...]:
+        """All of the classes, the most probable first."""
+        return self.best(len(self.classes))
+
+    def best(self, most: int) -> tuple[tuple[str, float], ...]:
+        """The most probable classes, at most so many."""
+        return ranked(self.classes, self.values, most=most)
 
 
 @dataclass(frozen=True)
@@ -30,17 +45,19 @@ class Prediction:
     problem: str | None = None  # why there is no answer
 
 
-def ranked(classes: Sequence[str], values: Sequence[float]) -> tuple[tuple[str, float], ...]:
-    """Classes by falling probability; at a tie in their order."""
-    order = sorted(range(len(classes)), key=lambda index: (-values[index], index))
-    return tuple((classes[index], float(values[index])) for index in order)
+def ranked(
+    classes: Sequence[str], values: Sequence[float] | npt.NDArray[np.float64], *, most: int | None = None
+) -> tuple[tuple[str, float], ...]:
+    """Classes by falling probability, at a tie in their order; `most` of them, or all."""
+    order = np.argsort(-np.asarray(values, dtype=np.float64), kind="stable")[:most]
+    return tuple((classes[index], float(values[index])) for index in order.tolist())
 
 
 def to_text(prediction: Prediction, *, top: int) -> str:
     """A paragraph for people."""
     if prediction.problem is not None:
         return f"{prediction.video}: NO ANSWER"  # what is wrong stands on stderr
-    shown = [answer.probabilities[:top] for answer in prediction.answers]
+    shown = [answer.best(top) for answer in prediction.answers]
     width = max(len(label) for answer in shown for label, _ in answer)
     lines = [prediction.video]
     for answer, best in zip(prediction.answers, shown, strict=True):
@@ -69,22 +86,43 @@ def to_json(prediction: Prediction, *, top: int) -> dict[str, Any]:
                 "start_frame": answer.part.start,
                 "stop_frame": answer.part.stop,
                 "seconds": None if answer.part.seconds is None else list(answer.part.seconds),
-                "top": [{"label": label, "probability": value} for label, value in answer.probabilities[:top]],
+                "top": [{"label": label, "probability": value} for label, value in answer.best(top)],
             }
             for answer in prediction.answers
         ],
     }
 
 
-def to_csv(predictions: Sequence[Prediction], *, top: int) -> bytes:
-    """A row for each of the `top` classes of each part of each video that has an answer."""
-    rows = [
-        (prediction.video, answer.part.start, answer.part.stop, *_seconds(answer.part), rank, label, f"{value:.6f}")
-        for prediction in predictions
-        for answer in prediction.answers
-        for rank, (label, value) in enumerate(answer.probabilities[:top], start=1)
-    ]
-    return table_bytes(COLUMNS, rows)
+@contextmanager
+def written_table(path: Path | None, *, top: int) -> Iterator[Callable[[Prediction], None]]:
+    """A CSV file with a row for each of the `top` classes of each part of each video that has an answer.
+
+    What the block is given writes the rows of one video; they are in the file when it returns, however the block ends.
+
+    Args:
+        path: the file; None: none is written.
+        top: classes of each part.
+    """
+    if path is None:
+        yield lambda prediction: None
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+
+        def write(prediction: Prediction) -> None:
+            writer.writerows(_rows(prediction, top=top))
+            file.flush()
+
+        yield write
+
+
+def _rows(prediction: Prediction, *, top: int) -> Iterator[tuple[object, ...]]:
+    for answer in prediction.answers:
+        part = answer.part
+        for rank, (label, value) in enumerate(answer.best(top), start=1):
+            yield prediction.video, part.start, part.stop, *_seconds(part), rank, label, f"{value:.6f}"
 
 
 def _seconds(part: Part) -> tuple[str, str]:

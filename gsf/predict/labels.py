@@ -33,7 +33,12 @@ def extract_for(model: Model, trained: Trained, *, benchmark: str | None = None)
     if params is not None and params.source == "videos":
         return params.extract, f"frames as params/benchmarks/{name}.yaml stores them"
     how = frames_alone(model)
-    return how, f"frames of {how.short_side} px on the short side, because no benchmark says how they are stored"
+    size = f"frames of {how.short_side} px on the short side"
+    if params is None:
+        return how, f"{size}, because no benchmark says how they are stored"
+    limits = {key: getattr(params.extract, key) for key in ("max_seconds", "max_frames", "max_pixels")}
+    words = f"folders of frames as they are, as those of params/benchmarks/{name}.yaml; of video files {size}"
+    return how.model_copy(update=limits), words
 
 
 def frames_alone(model: Model) -> Extract:

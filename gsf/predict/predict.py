@@ -6,10 +6,10 @@ sampling, scaling and crops. So a video gets the logits that `gsf evaluate` gave
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,23 +17,23 @@ import torch
 from gsf.data.sampling import Indices
 from gsf.data.views import cut_views, view_frames
 from gsf.deploy.trained import Trained
-from gsf.errors import DataError, EvaluationError, ShardError, VideoError
+from gsf.errors import DataError, EvaluationError, VideoError
 from gsf.evaluate.metrics import probabilities
 from gsf.evaluate.mirrored import check_mirrored, of_the_video
 from gsf.evaluate.predict import forward_views, full_float32
+from gsf.evaluate.ranking import Floats
 from gsf.evaluate.scores import Array
-from gsf.machine import usable_cores
 from gsf.nn.model import VideoModel
 from gsf.params.benchmark import Extract
 from gsf.params.model import Model
 from gsf.params.protocol import Protocol
-from gsf.predict.answers import Answer, Prediction, ranked
+from gsf.predict.answers import Answer, Prediction
+from gsf.predict.decoding import decoded
+from gsf.predict.files import File, file_name
 from gsf.predict.frames import VideoFrames
 from gsf.predict.labels import manifest_of
 from gsf.predict.windows import Part, Sliding, parts
 from gsf.train.checkpoint import CheckpointInfo
-
-File = tuple[str, Path]  # what it is called, and where it lies
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,25 @@ class How:
     device: torch.device
     sliding: Sliding | None = None
     timelines: Path | None = None  # folder for a picture of each video
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A video on its way: what is said of it so far."""
+
+    name: str
+    frames: VideoFrames | None = None
+    expected: int | None = None  # answers; None: not known yet
+    answers: list[Answer] = field(default_factory=list)
+    problem: str | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.problem is not None or len(self.answers) == self.expected
+
+    def close(self) -> None:
+        if self.frames is not None:
+            self.frames.close()
 
 
 class Predictor:
@@ -76,20 +95,66 @@ class Predictor:
             check_mirrored(protocol, self._manifest, benchmark=str(trained.benchmark))
 
     def predict(self, files: Iterable[File]) -> Iterator[Prediction]:
-        """One prediction a file, in order; an unreadable one has a problem, and the others go on."""
-        for name, frames in _decoded(files, self.how.extract):
+        """One prediction a file, in order; an unreadable one has a problem, and the others go on.
+
+        A forward pass takes `batch_size` views, of as many videos as that makes.
+        """
+        waiting: deque[_Asked] = deque()
+        taken: set[str] = set()
+        clips = self._clips(files, waiting)
+        try:
+            while True:
+                some = list(itertools.islice(clips, self._at_once))
+                if some:
+                    rows = self._probabilities([views for _, _, views in some])
+                    for (video, part, _), row in zip(some, rows, strict=True):
+                        video.answers.append(Answer(part, self.classes, row))
+                while waiting and waiting[0].done:
+                    yield self._said(waiting.popleft(), taken)
+                if not some:
+                    return
+        finally:
+            clips.close()
+            for video in waiting:
+                video.close()
+
+    def _clips(
+        self, files: Iterable[File], waiting: deque[_Asked]
+    ) -> Generator[tuple[_Asked, Part, torch.Tensor], None, None]:
+        """The views of each part of each video; the videos themselves are appended to `waiting`."""
+        for name, frames in decoded(files, self.how.extract):
+            video = _Asked(name)
+            waiting.append(video)
             if isinstance(frames, str):
-                yield Prediction(name, problem=frames)
+                video.problem = frames
                 continue
+            video.frames = frames
             try:
-                answers = self.answers(frames, self.how.sliding)
-                if self.how.timelines is not None:
-                    self._draw(self.how.timelines, frames, answers)
-                yield Prediction(name, answers)
+                found = parts(len(frames), frames.rate, self.how.sliding, video=name)
+                video.expected = len(found)
+                for part in found:
+                    yield video, part, self.views(frames, part)
             except (VideoError, DataError) as error:
-                yield Prediction(name, problem=str(error))
-            finally:
+                video.problem = str(error)
+            if self.how.timelines is None:  # a picture needs them once more
                 frames.close()
+
+    def _said(self, video: _Asked, taken: set[str]) -> Prediction:
+        try:
+            if video.problem is None and video.frames is not None and self.how.timelines is not None:
+                name = file_name(video.name, taken=taken)
+                taken.add(name)
+                self._draw(self.how.timelines / f"{name}.png", video.frames, video.answers)
+        except (VideoError, DataError) as error:
+            video.problem = str(error)
+        finally:
+            video.close()
+        return Prediction(video.name, () if video.problem is not None else tuple(video.answers), video.problem)
+
+    def _draw(self, path: Path, frames: VideoFrames, answers: Sequence[Answer]) -> None:
+        from gsf.predict.timeline import write_timeline
+
+        write_timeline(path, frames, answers)
 
     def answers(self, frames: VideoFrames, sliding: Sliding | None = None) -> tuple[Answer, ...]:
         """What the network says of the whole video, or of each window."""
@@ -97,17 +162,11 @@ class Predictor:
 
     def answers_of(self, frames: VideoFrames, found: Sequence[Part]) -> Iterator[Answer]:
         """What the network says of parts of a video, in their order."""
-        at_once = max(1, self.how.protocol.batch_size // (self.how.protocol.clips * self.how.protocol.views))
-        for start in range(0, len(found), at_once):
-            some = found[start : start + at_once]
-            views = torch.stack([self.views(frames, part) for part in some])
-            for part, row in zip(some, probabilities(self._logits(views), self.how.protocol.average), strict=True):
-                yield Answer(part, ranked(self.classes, row.tolist()))
-
-    def _draw(self, folder: Path, frames: VideoFrames, answers: Sequence[Answer]) -> None:
-        from gsf.predict.timeline import write_timeline
-
-        write_timeline(folder / f"{frames.name.replace('/', '-')}.png", frames, answers)
+        for start in range(0, len(found), self._at_once):
+            some = found[start : start + self._at_once]
+            rows = self._probabilities([self.views(frames, part) for part in some])
+            for part, row in zip(some, rows, strict=True):
+                yield Answer(part, self.classes, row)
 
     def frames_of(self, frames: VideoFrames, part: Part) -> Indices:
         """`(clips, T)`: the frames of a video that the clips of a part hold, in the order in which they are seen."""
@@ -124,53 +183,19 @@ class Predictor:
             size=self.model.input_size,
         )
 
-    def _logits(self, views: torch.Tensor) -> Array:
-        """`(n, V, C)` of `(n, V, T, 3, size, size)`."""
+    @property
+    def _at_once(self) -> int:
+        """Parts of one forward pass."""
+        protocol = self.how.protocol
+        return max(1, protocol.batch_size // (protocol.clips * protocol.views))
+
+    def _probabilities(self, views: Sequence[torch.Tensor]) -> Floats:
+        """`(n, C)` of n times `(V, T, 3, size, size)`."""
         protocol = self.how.protocol
         with torch.inference_mode(), full_float32():
-            logits = forward_views(self.network, views, batch_size=protocol.batch_size, device=self.how.device)
-        return logits if self._manifest is None else of_the_video(logits, protocol, self._manifest)
-
-
-def _decoded(files: Iterable[File], how: Extract) -> Iterator[tuple[str, VideoFrames | str]]:
-    """The frames of each file, or what is wrong with it, in order; a few files are decoded ahead, one a core."""
-    ahead = usable_cores()
-    waiting: deque[tuple[str, Future[VideoFrames | str]]] = deque()
-    with ThreadPoolExecutor(ahead) as pool:
-        for name, path in files:
-            waiting.append((name, pool.submit(_decode, path, how, name)))
-            if len(waiting) > ahead:
-                name, future = waiting.popleft()
-                yield name, future.result()
-        while waiting:
-            name, future = waiting.popleft()
-            yield name, future.result()
-
-
-def _decode(path: Path, how: Extract, name: str) -> VideoFrames | str:
-    try:
-        return VideoFrames(path, how, name=name)
-    except (VideoError, ShardError) as error:
-        return str(error)
-
-
-def video_files(sources: Sequence[Path]) -> list[File]:
-    """Files as named, and every video below the folders among them.
-
-    Raises:
-        DataError: a folder without a video, or something that is not there.
-    """
-    from gsf.data.listing import SUFFIXES, scan
-
-    found: list[File] = []
-    for source in sources:
-        if source.is_dir():
-            below = [(item.path, source / item.path) for item in scan(source)]
-            if not below:
-                raise DataError(f"{source}: holds no video, must hold names that end in {', '.join(sorted(SUFFIXES))}")
-            found += below
-        elif source.exists():
-            found.append((source.name if len(sources) == 1 else str(source), source))
-        else:
-            raise DataError(f"{source}: is not there, must be a video file or a folder of them")
-    return found
+            logits: Array = forward_views(
+                self.network, torch.stack(list(views)), batch_size=protocol.batch_size, device=self.how.device
+            )
+        if self._manifest is not None:
+            logits = of_the_video(logits, protocol, self._manifest)
+        return probabilities(logits, protocol.average)

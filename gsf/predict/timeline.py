@@ -43,9 +43,9 @@ def leading_classes(answers: Sequence[Answer]) -> list[str]:
     """Those with the highest probability in any window, the ones that lead first in the order in which they do."""
     best: dict[str, float] = {}
     for answer in answers:
-        for label, value in answer.probabilities[:_FEWEST]:
+        for label, value in answer.best(_FEWEST):
             best[label] = max(value, best.get(label, 0.0))
-    leads = list(dict.fromkeys(answer.probabilities[0][0] for answer in answers))
+    leads = list(dict.fromkeys(_leader(answer) for answer in answers))
     others = sorted(best.keys() - set(leads), key=lambda label: (-best[label], label))
     ahead = sorted(leads, key=lambda label: -best[label])[:_MOST]
     return [label for label in leads if label in ahead] + others[: max(0, _FEWEST - len(leads))]
@@ -63,18 +63,22 @@ def _pictures(axes: Axes, frames: VideoFrames, stop: int) -> None:
 
 
 def _heat(axes: Axes, answers: Sequence[Answer], classes: Sequence[str]) -> Any:
-    values = np.array([[dict(answer.probabilities)[label] for answer in answers] for label in classes])
+    chosen = [answers[0].classes.index(label) for label in classes]
+    values = np.stack([answer.values[chosen] for answer in answers], axis=1)  # (classes, windows)
     image = axes.pcolormesh(_edges(answers), np.arange(len(classes) + 1), values, cmap="Blues", vmin=0, vmax=1)
     axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
     axes.invert_yaxis()
     axes.set_xlim(0, _end(answers))
     axes.set_xlabel("seconds" if answers[0].part.seconds is not None else "frames")
-    for answer in answers:
-        label = answer.probabilities[0][0]
-        if label in classes:
-            axes.plot(_middle(answer), classes.index(label) + 0.5, "o", color="#D55E00", markersize=4)
+    rows = {label: row + 0.5 for row, label in enumerate(classes)}
+    dots = [(_middle(answer), rows[label]) for answer in answers if (label := _leader(answer)) in rows]
+    axes.plot([x for x, _ in dots], [y for _, y in dots], "o", color="#D55E00", markersize=4)
     axes.set_title("dot: the most probable class of a window", loc="right", fontsize=9)
     return image
+
+
+def _leader(answer: Answer) -> str:
+    return answer.best(1)[0][0]
 
 
 def _edges(answers: Sequence[Answer]) -> Any:

@@ -12,8 +12,10 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gsf.serve.received import COLUMNS, RequestError
+from gsf.serve.unread import CLOSE, drain
 
 TABLES = ("dataframe_records", "dataframe_split")
+_DEEPEST = 10  # objects and lists in one another; a table needs four
 
 
 class Guard:
@@ -37,7 +39,9 @@ class Guard:
                 return
             _check(body)
         except _RefusedError as refusal:
-            await _answer(send, refusal.status, str(refusal))
+            if refusal.unread:
+                await drain(receive)
+            await _answer(send, refusal)
             return
         await self._app(scope, _again(body, receive), send)
 
@@ -45,10 +49,10 @@ class Guard:
         headers = {name.lower(): value for name, value in scope["headers"]}
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind != b"application/json":
-            raise _RefusedError(415, "the request has no `Content-Type: application/json`, must have it")
+            raise _RefusedError(415, "the request has no `Content-Type: application/json`, must have it", unread=True)
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._most:
-            raise _too_large(self._most)
+            raise _too_large(self._most, unread=True)
         body = bytearray()
         while True:
             message = await receive()
@@ -56,19 +60,22 @@ class Guard:
                 return None
             body += message.get("body", b"")
             if len(body) > self._most:
-                raise _too_large(self._most)
+                raise _too_large(self._most, unread=bool(message.get("more_body")))
             if not message.get("more_body"):
                 return bytes(body)
 
 
 class _RefusedError(RequestError):
-    def __init__(self, status: int, message: str) -> None:
+    """`unread`: some of the body is still to come."""
+
+    def __init__(self, status: int, message: str, *, unread: bool = False) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.unread = status, unread
 
 
-def _too_large(most: int) -> _RefusedError:
-    return _RefusedError(413, f"the request is larger than {most} bytes, the limit (GSF_SERVE_MAX_BYTES, in base64)")
+def _too_large(most: int, *, unread: bool) -> _RefusedError:
+    words = f"the request is larger than {most} bytes, the limit (GSF_SERVE_MAX_BYTES, in base64)"
+    return _RefusedError(413, words, unread=unread)
 
 
 def _check(body: bytes) -> None:
@@ -78,6 +85,8 @@ def _check(body: bytes) -> None:
     except (ValueError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise _RefusedError(400, f"the request is not JSON: {said}") from None
+    if _is_deep(content):
+        raise _RefusedError(400, "the request is nested too deeply, must be a table of texts")
     given = [name for name in TABLES if isinstance(content, dict) and name in content]
     if len(given) != 1 or not content.keys() <= {*given, "params"}:
         example = '{"dataframe_records": [{"video": "..."}], "params": {"top": 5}}'
@@ -88,6 +97,19 @@ def _check(body: bytes) -> None:
     strange = _columns(content[given[0]]) - set(COLUMNS)
     if strange:
         raise _RefusedError(400, f"a row has {', '.join(sorted(strange))}, must have `video` or `path` alone")
+
+
+def _is_deep(content: Any) -> bool:
+    """Whether MLflow, which parses the body once more and further down the stack, might run out of stack."""
+    level = [content]
+    for _ in range(_DEEPEST):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return bool(level)
 
 
 def _columns(table: Any) -> set[str]:
@@ -110,12 +132,12 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _answer(send: Send, status: int, message: str) -> None:
+async def _answer(send: Send, refusal: _RefusedError) -> None:
     """In the form of MLflow's own errors."""
-    code = "INVALID_PARAMETER_VALUE" if status == 400 else "BAD_REQUEST"
-    body = json.dumps({"error_code": code, "message": message}).encode()
+    code = "INVALID_PARAMETER_VALUE" if refusal.status == 400 else "BAD_REQUEST"
+    body = json.dumps({"error_code": code, "message": str(refusal)}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if status == 413:
-        headers.append((b"connection", b"close"))  # the rest of the body is not read
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if refusal.unread:
+        headers.append(CLOSE)
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

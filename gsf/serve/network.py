@@ -24,7 +24,8 @@ from gsf.params.base import validate
 from gsf.params.benchmark import Extract
 from gsf.params.protocol import Protocol
 from gsf.predict.answers import Prediction
-from gsf.predict.predict import File, How, Predictor
+from gsf.predict.files import File
+from gsf.predict.predict import How, Predictor
 from gsf.serve.limits import Limits, read_limits
 from gsf.serve.received import RequestError, received
 from gsf.serve.saved import PROTOCOL, TOP, WEIGHTS
@@ -95,5 +96,5 @@ def _answer(prediction: Prediction, *, top: int) -> dict[str, Any]:
     if prediction.problem is not None:
         raise RequestError(prediction.problem)
     (answer,) = prediction.answers  # one: of the whole video
-    shown = [{"label": label, "probability": value} for label, value in answer.probabilities[:top]]
+    shown = [{"label": label, "probability": value} for label, value in answer.best(top)]
     return {"video": prediction.video, "frames": answer.part.stop, "top": shown}

@@ -1,4 +1,4 @@
-"""One video of a request: bytes in base64, or a path below the folder that the owner of the server names.
+"""One video of a request: its bytes (as text: in base64), or a path below the folder that a server's owner names.
 
 Nothing here says whether a file outside of that folder exists.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gsf.errors import GsfError
-from gsf.predict.predict import File
+from gsf.predict.files import File
 from gsf.serve.limits import FOLDER, Limits
 
 COLUMNS = ("video", "path")
@@ -41,25 +41,27 @@ def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list
     with tempfile.TemporaryDirectory(prefix="gsf-serve-") as folder:
         files = []
         for number, row in enumerate(rows):
-            key, text = _given(row, number)
+            key, given = _given(row, number)
             if key == "path":
-                files.append((text, _below(limits.folder, text, number)))
+                files.append(File(str(given), _below(limits.folder, str(given), number)))
                 continue
-            data = _decoded(text, number, left=left, limits=limits)
+            data = _bytes(given, number, left=left, limits=limits)
             left -= len(data)
             path = Path(folder, str(number))
             path.write_bytes(data)
-            files.append((f"video {number}", path))
+            files.append(File(f"video {number}", path))
         yield files
 
 
-def _given(row: Mapping[str, Any], number: int) -> tuple[str, str]:
+def _given(row: Mapping[str, Any], number: int) -> tuple[str, str | bytes]:
     """The one column of a row that says something; what is absent is None or NaN in a table."""
     given = {name: row[name] for name in COLUMNS if name in row and not _absent(row[name])}
     if len(given) != 1:
         raise RequestError(f"video {number}: has {' and '.join(given) or 'neither of both'}, {_RULE}")
     ((key, value),) = given.items()
-    if not isinstance(value, str):
+    if isinstance(value, bytearray):
+        value = bytes(value)
+    if not isinstance(value, str) and not (isinstance(value, bytes) and key == "video"):
         raise RequestError(f"video {number}: {key} is of type {type(value).__name__}, {_RULE}")
     if not value.strip():
         raise RequestError(f"video {number}: {key} is empty, {_RULE}")
@@ -70,9 +72,10 @@ def _absent(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value)
 
 
-def _decoded(text: str, number: int, *, left: int, limits: Limits) -> bytes:
+def _bytes(given: str | bytes, number: int, *, left: int, limits: Limits) -> bytes:
+    """Of a video, which a caller in Python may give as they are."""
     try:
-        data = base64.b64decode("".join(text.split()), validate=True)
+        data = given if isinstance(given, bytes) else base64.b64decode("".join(given.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise RequestError(
             f"video {number}: is not base64 ({error}), must be the bytes of a video file as `base64 -w0 FILE` prints"

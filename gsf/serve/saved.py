@@ -103,6 +103,8 @@ def _signature() -> Any:
     from mlflow.types.schema import Array, ColSpec, DataType, Object, ParamSchema, ParamSpec, Property, Schema
 
     label = Object([Property("label", DataType.string), Property("probability", DataType.double)])
+    # Bytes are base64 in JSON, and may stand in a column of strings as they are in Python. As `binary`, MLflow would
+    # decode them without a word about what is not base64, and would fail at rows that have a path in their place.
     videos = [ColSpec(DataType.string, name, required=False) for name in ("video", "path")]
     answers = [ColSpec(DataType.string, "video"), ColSpec(DataType.long, "frames"), ColSpec(Array(label), "top")]
     params = ParamSchema([ParamSpec("top", DataType.long, TOP)])

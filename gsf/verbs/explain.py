@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import Verbs, add_device, at_least
+from gsf.verbs.options import NETWORK, Verbs, add_device, at_least
 
 if TYPE_CHECKING:
     from gsf.deploy.trained import Trained
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def add(verbs: Verbs) -> None:
     """Add the verbs to the parser."""
     verb = verbs.add_parser("explain", help="what a trained network looks at in a video, as a picture and a film")
-    verb.add_argument("video", type=Path, metavar="VIDEO")
-    verb.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
+    verb.add_argument("video", type=Path, metavar="VIDEO", help="a file, or a folder of frames")
+    verb.add_argument("--model", required=True, help=NETWORK)
     verb.add_argument("--out", type=Path, default=Path("explained"), metavar="FOLDER", help="default: explained")
     verb.add_argument(
         "--layers", default="", metavar="NAMES", help="names or patterns, separated by commas; default: all"
@@ -31,7 +31,7 @@ def add(verbs: Verbs) -> None:
     add_device(verb)
     verb.set_defaults(call=_explain)
     app = verbs.add_parser("app", help="a trained network in the browser, on this machine alone")
-    app.add_argument("--model", required=True, help="a run of the active study (gsf-s0), or a checkpoint file")
+    app.add_argument("--model", required=True, help=NETWORK)
     app.add_argument("--port", type=int, default=7860, help="0: any that is free; default: 7860")
     app.add_argument(
         "--examples", type=Path, metavar="FOLDER", help="of videos to choose; default: rendered test videos"
@@ -51,15 +51,16 @@ def _explain(args: argparse.Namespace) -> None:
 
     from gsf.deploy.trained import find_trained
     from gsf.explain.explain import Asked, explain, in_words, write
+    from gsf.predict.files import shown_name, video_digest
     from gsf.predict.frames import VideoFrames
 
     job = _prepared(args, find_trained(args.model))
     print(job.in_words, file=sys.stderr)
     layers = tuple(name for name in args.layers.split(",") if name)
     asked = Asked(layers=layers, label=args.label, view=args.view, start=args.start, seconds=args.seconds)
-    with closing(VideoFrames(args.video, job.predictor.how.extract, name=args.video.name)) as frames:
+    with closing(VideoFrames(args.video, job.predictor.how.extract, name=shown_name(args.video))) as frames:
         found = explain(job.predictor, frames, asked)
-    written = write(args.out, found, job.facts)
+    written = write(args.out, found, job.facts, digest=video_digest(args.video))
     label, value = found.answer.probabilities[0]
     print(f"{found.video}: {label} {100 * value:.1f} %; {in_words(found)}")
     print("\n".join(str(path) for path in written))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # the type has no public name
 
+NETWORK = "a run of the active study (gsf-s0), STUDY/RUN, or a checkpoint file"  # what `--model` names
+
 
 def at_least(low: int) -> Callable[[str], int]:
     """What argparse calls to read an integer that has a lower bound."""

@@ -11,7 +11,7 @@ import torch
 from gsf.cli import main
 from gsf.deploy.named import named_model
 from gsf.deploy.trained import find_trained
-from gsf.errors import ParamsError
+from gsf.errors import ParamsError, TrainError
 from gsf.params.model import Model
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
@@ -93,7 +93,28 @@ def test_unknown_run_is_an_error_that_lists_those_that_are_here(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", "tsn-s0", "--format", "onnx", "--output", "model.onnx"]) == 1
-    assert "a run of the active study s (here: gsf-s0)" in capsys.readouterr().err
+    assert "a run of the study s (here: gsf-s0), or STUDY/RUN of another (here: none)" in capsys.readouterr().err
+
+
+def test_a_run_of_another_study_is_named_with_its_study(project: Project) -> None:
+    named = find_trained("gsf-s0")
+    project.plan_file.write_text("study: other\n")
+    with pytest.raises(TrainError, match=r"of the study other \(here: none\), or STUDY/RUN of another \(here: s\)"):
+        find_trained("gsf-s0")
+    project.plan_file.unlink()
+    assert find_trained("s/gsf-s0") == named
+    with pytest.raises(ParamsError, match="must name the active study; run `gsf study NAME`, or say STUDY/RUN"):
+        find_trained("gsf-s0")
+    with pytest.raises(TrainError, match=r"runs/s/train/tsn-s0/.*of the study s \(here: gsf-s0\)"):
+        find_trained("s/tsn-s0")
+
+
+def test_a_file_is_taken_before_a_run(project: Project) -> None:
+    file = project.root / "s/gsf-s0"
+    file.parent.mkdir()
+    file.write_bytes(project.checkpoint("s", "gsf-s0").read_bytes())
+    assert find_trained("s/gsf-s0").path == Path("s/gsf-s0")
+    assert find_trained("s/gsf-s0").digest is None
 
 
 def test_network_of_a_file_takes_its_sizes_from_there(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,15 +35,15 @@ MakeProject = Callable[[], Project]
 PLACE = ("s", "gsf-s0", "2x2x3")
 
 
-def write_training(project: Project, *, classes: list[str] | None = None) -> None:
+def write_training(project: Project, *, classes: list[str] | None = None, benchmark: str = "arrow") -> None:
     """An untrained checkpoint with its receipt, at the place of a training."""
     model = load(Model, project.params_file("models", "gsf"))
-    names = classes or list(read_manifest(project, "arrow").classes)
+    names = classes or list(read_manifest(project, benchmark).classes)
     torch.manual_seed(0)
     network = build_model(model, num_classes=len(names))
     path = project.checkpoint("s", "gsf-s0")
     write_checkpoint(path, network.state_dict(), CheckpointInfo(model=model, classes=names, epoch=1, seed=0))
-    command = ["gsf", "train", "arrow"]
+    command = ["gsf", "train", benchmark]
     seal(
         project,
         StageResult("train@s-gsf-s0", command, {}, inputs=[], outputs=[path], entry="gsf.errors"),

@@ -21,6 +21,7 @@ from gsf.explain.sheet import by_mean
 from gsf.params.base import load
 from gsf.params.model import Model
 from gsf.project import Project
+from gsf.provenance.hashing import sha256_file
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
 from tests.evaluate.test_stage import write_training
 
@@ -106,6 +107,22 @@ def test_views_of_a_protocol_are_clips_and_crops(run: Callable[..., Any]) -> Non
     assert first["frames"] != last["frames"]
     assert first["answer"] == last["answer"]  # that of the video, over all views
     assert first["evidence"]["logit"] != last["evidence"]["logit"]
+
+
+def test_two_videos_of_one_name_do_not_overwrite_each_other_and_one_video_does(
+    project: Project, run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run("--layers", "layer1.0.conv2")
+    other = "data/arrow/videos/left/test_000.mp4"
+    words = ["explain", other, "--model", "gsf-s0", "--device", "cpu", "--layers", "layer1.0.conv2"]
+    for _ in range(2):
+        assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    names = [f"{stem}.explained.{ending}" for stem in ("test_000-2", "test_000") for ending in ("json", "mp4", "png")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert json.loads((tmp_path / "out/test_000.explained.json").read_bytes()) == first
+    second = json.loads((tmp_path / "out/test_000-2.explained.json").read_bytes())
+    assert second["sha256"] == sha256_file(project.root / other) != first["sha256"]
+    assert second["picture"]["file"] == "test_000-2.explained.png"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,34 +17,16 @@ from gsf.errors import ParamsError, VideoError
 from gsf.evaluate.metrics import video_probabilities
 from gsf.evaluate.scores import read_scores
 from gsf.evaluate.stage import run as evaluate
-from gsf.predict.answers import COLUMNS, ranked
+from gsf.predict.answers import COLUMNS, Answer, Prediction, ranked
+from gsf.predict.files import File
+from gsf.predict.predict import Predictor
 from gsf.predict.timeline import leading_classes
-from gsf.predict.windows import Sliding, parts
+from gsf.predict.windows import Part, Sliding, parts
 from gsf.project import Project
-from tests.evaluate.test_stage import write_training
-
-TEN = "name: 2x2x10\nframes: 2\nclips: 2\ncrops: 10\naverage: probabilities\n"
+from tests.predict.conftest import answers
 
 
-@pytest.fixture
-def project(small_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Arrow's small copy with an untrained network, `gsf-s0`, and the current folder in it."""
-    made = small_project()
-    write_training(made)
-    made.plan_file.write_text("study: s\n")
-    (made.root / "params/protocols/2x2x10.yaml").write_text(TEN)
-    monkeypatch.chdir(made.root)
-    return made
-
-
-def answers(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
-    """The objects that `gsf predict --json` prints, the first about the network."""
-    capsys.readouterr()
-    main(["predict", *arguments, "--model", "gsf-s0", "--device", "cpu", "--json"])
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-@pytest.mark.parametrize("protocol", ["2x1x1", "2x2x3", "2x2x10"])
+@pytest.mark.parametrize("protocol", ["2x1x1", "2x2x3", "2x2x10", "2x1x1-reversed", "2x2x3-dense"])
 def test_a_file_gets_the_probabilities_that_its_shard_gets(
     project: Project, capsys: pytest.CaptureFixture[str], protocol: str
 ) -> None:
@@ -61,6 +42,18 @@ def test_a_file_gets_the_probabilities_that_its_shard_gets(
         for label_and_value, (label, value) in zip(answer["top"], ranked(scores.classes, row.tolist()), strict=False):
             assert label_and_value["probability"] == pytest.approx(value, abs=1e-5)
             assert label_and_value["label"] == label or np.ptp(row) < 1e-3
+
+
+def test_an_order_that_hangs_on_the_name_is_that_of_the_evaluation_where_the_folder_is_its_own(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ("s", "gsf-s0", "2x1x1-shuffled")
+    evaluate(project, benchmark="arrow", study="s", run="gsf-s0", protocol=place[2], threads=1, workers=0, device="cpu")
+    scores = read_scores(project.scores(*place))
+    found = {item["video"]: item for item in answers(capsys, "data/arrow/videos", "--protocol", place[2])[1:]}
+    for video, row in zip(scores.ids, video_probabilities(scores), strict=True):
+        ((_, best),) = ranked(scores.classes, row.tolist(), most=1)
+        assert found[video]["answers"][0]["top"][0]["probability"] == pytest.approx(best, abs=1e-5)
 
 
 def test_a_folder_with_bad_files_answers_for_the_others_and_names_them(
@@ -166,13 +159,28 @@ def test_the_device_is_that_of_the_environment_unless_told(verb: list[str], monk
     assert parser.parse_args([*verb, "--model", "m", "--device", "cpu"]).device == "cpu"
 
 
-def test_what_is_not_there_is_said(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for place, words in ((tmp_path / "none.mp4", "is not there"), (empty, "holds no video")):
-        assert main(["predict", str(place), "--model", "gsf-s0"]) == 1
-        assert words in capsys.readouterr().err
-    assert main(["predict", str(empty), "--model", "gsf-s9"]) == 1
+def test_rows_are_in_the_table_as_soon_as_they_are_said(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Predictor.predict
+
+    def interrupted(self: Predictor, files: Iterable[File]) -> Iterator[Prediction]:
+        for number, prediction in enumerate(whole(self, files)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield prediction
+
+    monkeypatch.setattr(Predictor, "predict", interrupted)
+    table = tmp_path / "made/table.csv"
+    arguments = ["predict", "data/arrow/videos/up", "--model", "gsf-s0", "--device", "cpu", "--top", "1"]
+    assert main([*arguments, "--csv", str(table)]) == 130
+    names = sorted(path.name for path in (project.root / "data/arrow/videos/up").glob("*.mp4"))
+    with table.open(encoding="utf-8", newline="") as file:
+        assert [row["video"] for row in csv.DictReader(file)] == names[:2]
+
+
+def test_a_run_that_is_not_there_is_said(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "data/arrow/videos/up", "--model", "gsf-s9"]) == 1
     assert "here: gsf-s0" in capsys.readouterr().err
 
 
@@ -195,9 +203,14 @@ def test_a_file_without_a_receipt_answers_outside_of_any_project(
 
 
 def test_the_leading_classes_come_in_the_order_in_which_they_lead() -> None:
-    from gsf.predict.answers import Answer
-    from gsf.predict.windows import Part
-
-    tops = (("b", 0.9), ("c", 0.1)), (("a", 0.6), ("b", 0.4)), (("b", 0.5), ("d", 0.45))
-    found = leading_classes([Answer(Part(i, i + 1, None), top) for i, top in enumerate(tops)])
+    rows = [[0.0, 0.9, 0.1, 0.0], [0.6, 0.4, 0.0, 0.0], [0.0, 0.5, 0.05, 0.45]]
+    found = leading_classes(
+        [Answer(Part(i, i + 1, None), ("a", "b", "c", "d"), np.array(row)) for i, row in enumerate(rows)]
+    )
     assert found == ["b", "a", "d", "c"]
+
+
+def test_the_most_probable_class_comes_first_and_at_a_tie_the_first_one() -> None:
+    answer = Answer(Part(0, 1, None), ("a", "b", "c"), np.array([0.25, 0.5, 0.25]))
+    assert answer.probabilities == (("b", 0.5), ("a", 0.25), ("c", 0.25))
+    assert answer.best(2) == (("b", 0.5), ("a", 0.25))
