@@ -21,6 +21,8 @@ from gsf.project import Project
 from gsf.provenance.receipt import StageResult, seal
 from gsf.stream.draw import overlay
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
+from tests.stream.tiny import clip
+from tests.video.clips import convert
 
 T = 4
 
@@ -89,6 +91,21 @@ def test_answers_are_drawn_into_a_video_at_the_times_of_the_stream(
     assert top < bottom  # the shade behind the words
 
 
+def test_an_error_of_the_stream_comes_behind_its_answers_and_their_sum(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = convert(clip(tmp_path, frames=40), tmp_path / "damaged.ts", "-c", "copy")
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 600] = bytes(600)
+    damaged.write_bytes(data)
+    assert stream(str(damaged), "--json", "--rate", "10") == 1
+    said = capsys.readouterr()
+    _, *answers, last = map(json.loads, said.out.splitlines())
+    assert 0 < len(answers) < 40
+    assert last["summary"]["answers"] == len(answers)
+    assert "VideoError: damaged.ts: cannot be decoded" in said.err
+
+
 def test_a_network_that_looks_ahead_is_refused(
     project: Project, video: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +149,7 @@ def test_a_window_needs_a_display(
     monkeypatch.delenv("DISPLAY", raising=False)
     assert stream(video, "--show") == 1
     said = capsys.readouterr().err
+    assert "answers" not in said
     assert "--show: " in said
     assert "--out - | mpv -" in said
 
