@@ -149,7 +149,7 @@ def test_a_window_needs_a_display(
     monkeypatch.delenv("DISPLAY", raising=False)
     assert stream(video, "--show") == 1
     said = capsys.readouterr().err
-    assert "answers" not in said
+    assert "0 answers" not in said
     assert "--show: " in said
     assert "--out - | mpv -" in said
 
