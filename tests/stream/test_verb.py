@@ -4,55 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from gsf.cli import main
-from gsf.data.lists import read_manifest
-from gsf.params.base import load
-from gsf.params.model import Model
 from gsf.project import Project
-from gsf.provenance.receipt import StageResult, seal
 from gsf.stream.draw import overlay
-from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
-from tests.stream.tiny import clip
+from gsf.video.ffmpeg import executable
+from tests.stream.tiny import FPS, clip
+from tests.stream.typed import T, stream, write_network
 from tests.video.clips import convert
 
-T = 4
-
-
-def write_network(project: Project, run: str, *, causal: bool) -> None:
-    model = load(Model, project.params_file("models", "gsf")).model_copy(update={"causal": causal, "num_segments": T})
-    classes = list(read_manifest(project, "arrow").classes)
-    torch.manual_seed(0)
-    network, path = build_model(model, num_classes=len(classes)), project.checkpoint("s", run)
-    write_checkpoint(path, network.state_dict(), CheckpointInfo(model=model, classes=classes, epoch=1, seed=0))
-    result = StageResult(f"train@s-{run}", ["gsf", "train", "arrow"], {}, inputs=[], outputs=[path], entry="gsf.errors")
-    seal(project, result, project.train_receipt("s", run))
-
-
-@pytest.fixture
-def project(small_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
-    made = small_project()
-    made.plan_file.write_text("study: s\n")
-    write_network(made, "gsf-causal-s0", causal=True)
-    monkeypatch.chdir(made.root)
-    return made
-
-
-@pytest.fixture
-def video(project: Project) -> str:
-    return str(min((project.root / "data/arrow/videos/up").glob("*.mp4")))
-
-
-def stream(*arguments: str, model: str = "gsf-causal-s0") -> int:
-    return main(["stream", *arguments, "--model", model, "--device", "cpu"])
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_json_says_what_it_is_then_each_answer_then_the_sum(video: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +110,23 @@ def test_what_does_not_fit_is_said(
 ) -> None:
     assert stream(*(video if word == "VIDEO" else word for word in arguments)) == 1
     assert words in capsys.readouterr().err
+
+
+def test_what_a_program_pipes_in_comes_out_as_a_video_that_plays(project: Project, tmp_path: Path) -> None:
+    sending = [executable(), "-v", "error", "-nostdin", "-i", str(clip(tmp_path)), "-c", "copy", "-f", "mpegts", "-"]
+    options = ("--rate", str(FPS), "--behind", "wait", "--out", "-", "--device", "cpu")
+    following = [sys.executable, "-m", "gsf.cli", "stream", "-", "--model", "gsf-causal-s0", *options]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(sending, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as sender:
+        done = subprocess.run(
+            following, stdin=sender.stdout, capture_output=True, cwd=project.root, env=environment, check=False
+        )
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert "8 answers" in said
+    with av.open(io.BytesIO(done.stdout), format="matroska") as played:
+        times = [float(frame.time) for frame in played.decode(video=0)]
+    assert times == pytest.approx([index / FPS for index in range(8)], abs=0.002)
 
 
 def test_a_window_needs_a_display(
