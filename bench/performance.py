@@ -1,4 +1,5 @@
-"""The tables of docs/performance.md: every case of bench/results, with its goal, its command and its machine.
+"""The tables of docs/performance.md, every case of bench/results with its goal, its command and its machine, and of
+docs/stream.md, those of bench/stream.py.
 
 python bench/performance.py            # renews the tables
 python bench/performance.py --check    # exit code 1 where they are not those of bench/results
@@ -9,6 +10,8 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +20,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.page import renew
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, RESULTS = ROOT / "docs/performance.md", ROOT / "bench/results"
+RESULTS = ROOT / "bench/results"
 START, END = "<!-- performance -->", "<!-- /performance -->"
+Measured = list[tuple[Path, list[dict[str, Any]]]]
 
 
 def main() -> None:
-    renew(PAGE, current, description=__doc__ or "", script="bench/performance.py")
+    for page, tables in PAGES.items():
+        renew(page, partial(current, tables=tables), description=__doc__ or "", script="bench/performance.py")
 
 
-def current(text: str) -> str:
-    """The page with the tables of today's results."""
+def current(text: str, tables: Callable[[Measured], list[str]]) -> str:
+    """A page with the tables of today's results."""
     before, rest = text.split(START)
     _, after = rest.split(END)
     measured = [(path, json.loads(path.read_text())) for path in sorted(RESULTS.glob("*.json"))]
-    tables = "\n\n".join([overview(measured), *(section(path, rows) for path, rows in measured)])
-    return f"{before}{START}\n\n{tables}\n\n{END}{after}"
+    return "\n\n".join([f"{before}{START}", *tables(measured), f"{END}{after}"])
 
 
-def overview(measured: list[tuple[Path, list[dict[str, Any]]]]) -> str:
+def everything(measured: Measured) -> list[str]:
+    """All cases of all scripts."""
+    return [overview(measured), *(section(path, rows) for path, rows in measured)]
+
+
+def overview(measured: Measured) -> str:
     """A row a script and machine: how many goals it meets."""
     lines = ["| what | machine | day | goals met | missed | not measured |", "|---|---|---|---:|---:|---:|"]
     for path, rows in measured:
@@ -59,14 +68,54 @@ def section(path: Path, rows: list[dict[str, Any]]) -> str:
 def cells(row: dict[str, Any]) -> str:
     """One case as a row of a table."""
     case = f"{row['case']}: {row['metric']}".replace("|", "\\|")
-    goal = "none" if row["goal"] is None else f"x{row['goal']:g}"
     if row["value"] is None:
-        return f"| {case} | not measured | | | {goal} |"
-    missed = ", **missed**" if row["met"] is False else ", met" if row["met"] else ""
+        return f"| {case} | not measured | | | {verdict(row)} |"
     return (
         f"| {case} | {number(row['value'])} {row['unit']} | {number(row['baseline'])} {row['unit']} |"
-        f" x{row['ratio']:.2f} | {goal}{missed} |"
+        f" x{row['ratio']:.2f} | {verdict(row)} |"
     )
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """The goal of a case, and whether it is met."""
+    if row["goal"] is None:
+        return "none"
+    return f"x{row['goal']:g}{', **missed**' if row['met'] is False else ', met' if row['met'] else ''}"
+
+
+def streams(measured: Measured) -> list[str]:
+    """What bench/stream.py measured: throughput and latency in a table, the CPU time of a frame in one beside it."""
+    found = []
+    for path, rows in measured:
+        if topic(path) == "stream":
+            by = {(row["case"], row["metric"]): row for row in rows if row["value"] is not None}
+            found += [f"`{rows[0]['command']}`, {rows[0]['device']}, {rows[0]['date']}:", _rates(by), *_cpu_times(by)]
+    return found
+
+
+def _rates(rows: dict[tuple[str, str], dict[str, Any]]) -> str:
+    lines = [
+        "| network, source | frames/s: window | ours | | goal | latency, ms: window, p50 | ours, p50 | p95 | p99 |",
+        "|---|---:|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    for (case, metric), row in rows.items():
+        if metric == "throughput":
+            latencies = [rows[f"{case}, p{share}", "latency"] for share in (50, 95, 99)]
+            rates = f"{number(row['baseline'])} | {number(row['value'])} | x{row['ratio']:.2f} | {verdict(row)}"
+            figures = [latencies[0]["baseline"], *(latency["value"] for latency in latencies)]
+            lines.append(f"| {case} | {rates} | {' | '.join(map(number, figures))} |")
+    return "\n".join(lines)
+
+
+def _cpu_times(rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
+    times = {case: row for (case, metric), row in rows.items() if metric == "CPU time of a frame"}
+    if not times:
+        return []
+    lines = ["| network | CPU time of a frame, ms: window | ours | | goal |", "|---|---:|---:|---:|---|"]
+    for case, row in times.items():
+        figures = f"{number(row['baseline'])} | {number(row['value'])} | x{row['ratio']:.2f}"
+        lines.append(f"| {case} | {figures} | {verdict(row)} |")
+    return ["\n".join(lines)]
 
 
 def number(value: float) -> str:
@@ -82,6 +131,11 @@ def topic(path: Path) -> str:
 def versions(found: dict[str, str]) -> list[str]:
     return [f"{name} {found[name]}" for name in ("python", "torch", "triton") if name in found]
 
+
+PAGES: dict[Path, Callable[[Measured], list[str]]] = {
+    ROOT / "docs/performance.md": everything,
+    ROOT / "docs/stream.md": streams,
+}
 
 if __name__ == "__main__":
     main()

@@ -8,20 +8,23 @@ computes the new frame, the other one all 8 of the window anew. `network alone` 
 `gsf stream`'s own decoder, scaling, JPEG step and crop, which share the cores with the network. Latency: from when the
 network takes a decoded frame to the answer. The sides take turns, round by round; throughput is a ratio of medians,
 percentiles are over the frames of all rounds. The sliding window answers for fewer frames a round: it takes as long.
-The CPU time of a frame, which another load of the machine changes less, stands beside what the network alone does.
+The clock of a round runs from its first frame to the one behind its last answer: starting a decoder, which the window
+would spread over fewer frames, counts for neither side. The CPU time of a frame, which another load of the machine
+changes less, stands beside what the network alone does.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,6 @@ import numpy as np
 import torch
 
 from bench.record import case, unmeasured, write
-from bench.turns import median_seconds
 from gsf.data.preprocess import normalize
 from gsf.nn import create_model
 from gsf.params.model import Model
@@ -49,28 +51,35 @@ RATE = 30  # frames a second of the sources
 GOAL = 5.0  # times the frames a second of the sliding window
 PERCENTILES = (50, 95, 99)
 Cases = list[dict[str, Any]]
+Frames = Callable[[], Generator[bytes, None, None]]  # opens a source
 
 
 class Side:
-    """One way of answering for each frame, and how long each answer took."""
+    """One way of answering for each frame; how long each answer took, and each round of `frames` answers."""
 
     def __init__(self, frames: int) -> None:
-        self.frames, self.latencies, self.busy = frames, list[float](), list[float]()
+        self.frames = frames
+        self.latencies, self.busy, self.rounds = list[float](), list[float](), list[float]()
 
     def answer(self, jpeg: bytes) -> None:
         raise NotImplementedError
 
-    def run(self, jpegs: Callable[[], Iterator[bytes]]) -> None:
-        """Answer for the first frames of a source, which is opened."""
-        for jpeg in islice(jpegs(), self.frames):
-            begin, worked = time.perf_counter(), time.process_time()
-            self.answer(jpeg)
-            self.latencies.append(time.perf_counter() - begin)
-            self.busy.append(time.process_time() - worked)
+    def run(self, open_source: Frames) -> None:
+        """One round: answer for the first frames of a source, which has one more."""
+        with closing(open_source()) as source:
+            jpeg, first = next(source), time.perf_counter()
+            for _ in range(self.frames):
+                begin, worked = time.perf_counter(), time.process_time()
+                self.answer(jpeg)
+                self.latencies.append(time.perf_counter() - begin)
+                self.busy.append(time.process_time() - worked)
+                jpeg = next(source)
+            self.rounds.append(time.perf_counter() - first)
 
     def clear(self) -> None:
         self.latencies.clear()
         self.busy.clear()
+        self.rounds.clear()
 
 
 class Streaming(Side):
@@ -111,11 +120,17 @@ def make_source(path: Path, size: str, frames: int) -> Path:
     return path
 
 
-def jpegs(path: Path) -> Iterator[bytes]:
+def jpegs(path: Path) -> Generator[bytes, None, None]:
     """The frames as `gsf stream` decodes them, until nobody wants more."""
     with Shots(source_of(str(path)), Wanted(SHORT_SIDE, 2, RATE)) as shots:
         for shot in shots:
             yield shot.jpeg
+
+
+def repeated(jpeg: bytes) -> Generator[bytes, None, None]:
+    """A frame that is ready, without end."""
+    while True:
+        yield jpeg
 
 
 def measure(backbone: str, sources: dict[str, Path], options: argparse.Namespace, device: torch.device) -> Cases:
@@ -126,16 +141,19 @@ def measure(backbone: str, sources: dict[str, Path], options: argparse.Namespace
     )  # fmt: skip
     ours = Streaming(model, options.frames, device)
     usual = Sliding(backbone, ours.watcher, max(3, options.frames // TIME), device)
-    ready = next(jpegs(sources["480p"]))
-    ways: dict[str, Callable[[], Iterator[bytes]]] = {"network alone": lambda: iter(lambda: ready, None)}
+    with closing(jpegs(sources["480p"])) as source:
+        ready = next(source)
+    ways: dict[str, Frames] = {"network alone": partial(repeated, ready)}
     ways |= {name: partial(jpegs, path) for name, path in sources.items()}
     cases = []
     for name, frames in ways.items():
         sides = (ours, usual)
         for side in sides:
             side.clear()
-        spent = median_seconds([partial(side.run, frames) for side in sides], options.rounds)
-        rates = [side.frames / seconds for side, seconds in zip(sides, spent, strict=True)]
+        for _ in range(options.rounds + 1):  # the first one warms up
+            for side in sides:
+                side.run(frames)
+        rates = [side.frames / statistics.median(side.rounds[1:]) for side in sides]
         words = f"{backbone}, {name}"
         goal = GOAL if name == "network alone" else None
         cases.append(

@@ -20,7 +20,7 @@ from gsf.predict.windows import Sliding
 
 TOP = 5  # classes of an answer
 KEPT = 20  # answers
-WAITING = 4  # videos that may wait for their turn
+WAITING = 4  # videos that may wait for their turn while one is answered
 WINDOWS = 60  # of a timeline, about: longer videos get longer windows
 TIMELINE = "timeline.png"
 
@@ -100,12 +100,11 @@ class Desk:
             if self._waiting >= WAITING:
                 raise BusyError(f"{WAITING} videos wait for an answer already, must be fewer; send it again later")
             self._waiting += 1
-        try:
-            with self._turn, closing(VideoFrames(path, self._extract, name=name)) as frames:
-                answered = self._answer(frames)
-        finally:
+        with self._turn:
             with self._lock:
                 self._waiting -= 1
+            with closing(VideoFrames(path, self._extract, name=name)) as frames:
+                answered = self._answer(frames)
         with self._lock:
             self._answers[answered.key] = answered
             while len(self._answers) > KEPT:

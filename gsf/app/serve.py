@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gsf.app.desk import Desk, Limits
@@ -42,7 +44,7 @@ def serve(
         limits: of one video.
         window: seconds of a window of the timeline.
         examples: a folder of videos to choose from; None: of the network's benchmark, where the pipeline renders it.
-        say: told the address, once it answers.
+        say: told the address, once a browser may ask.
 
     Raises:
         ParamsError: a package is missing, or the port is taken.
@@ -57,8 +59,10 @@ def serve(
         desk = Desk(job, Path(folder), limits=limits, window=window)
         app = application(desk, origin=origin(trained), examples=chosen)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `kill` leaves no pictures behind either
         say(f"http://{HOST}:{listener.getsockname()[1]}")
-        server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # how one ends it
+            server.run(sockets=[listener])
 
 
 def require() -> None:
@@ -69,11 +73,12 @@ def require() -> None:
 
 
 def listening(port: int) -> socket.socket:
-    """A socket that only this machine reaches."""
+    """A socket that only this machine reaches; who asks before the pages are there waits."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise ParamsError(f"--port {port}: {error.strerror}, must be a free port; --port 0 takes any") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from gsf.doctor import machine, programs
+from gsf.doctor import machine, programs, watching
 from gsf.doctor.finding import Finding, missing
 from gsf.errors import GsfError, ParamsError
 from gsf.machine import usable_cores
@@ -46,6 +46,8 @@ def _programs() -> Iterator[Finding]:
     yield programs.git()
     yield programs.slurm()
     yield programs.extras()
+    yield watching.cameras()
+    yield watching.window()
 
 
 def _project() -> Iterator[Finding]:

@@ -91,7 +91,7 @@ def _import_lmdb() -> Any:
 
 def git() -> Finding:
     """git, which DVC needs."""
-    text = _version("git", "--version")
+    text = printed("git", "--version")
     if text is None:
         return missing("git", "not found", "install it: DVC and `gsf report` need it")
     return ok("git", text.removeprefix("git version "))
@@ -101,7 +101,7 @@ def slurm() -> Finding:
     """Slurm's commands; whether its controller answers."""
     if shutil.which("sbatch") is None:
         return absent("Slurm", "not here", "only a cluster has it: docs/cluster.md")
-    text = _version("sinfo", "--noheader", "--format=%P %a")
+    text = printed("sinfo", "--noheader", "--format=%P %a")
     if text is None:
         return absent("Slurm", "sbatch is here, but no controller answers", "`sinfo` says why")
     partitions = ", ".join(line.split()[0] for line in text.splitlines() if line.strip())
@@ -137,7 +137,7 @@ def extras(requires: Iterable[str] | None = None, *, installed: Callable[[str], 
     return absent("extras", f"{whole}; {told}", f"`pip install 'gsf-video[{','.join(partly)}]'`")
 
 
-def _version(*command: str) -> str | None:
+def printed(*command: str) -> str | None:
     """What a program prints; None where it is not there, fails or hangs."""
     if shutil.which(command[0]) is None:
         return None

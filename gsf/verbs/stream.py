@@ -13,6 +13,8 @@ from gsf.verbs.options import Verbs, add_device, at_least
 if TYPE_CHECKING:
     from gsf.stream.following import Answered
     from gsf.stream.job import Job
+    from gsf.stream.window import Window
+    from gsf.stream.writing import VideoWriter
 
 
 def add(verbs: Verbs) -> None:
@@ -38,8 +40,9 @@ def _stream(args: argparse.Namespace) -> int:
     from gsf.deploy.trained import find_trained
     from gsf.errors import ParamsError
     from gsf.stream.job import prepare
+    from gsf.stream.window import Window
     from gsf.stream.words import summary_text
-    from gsf.stream.writing import check_target
+    from gsf.stream.writing import VideoWriter, check_target
     from gsf.video.source import source_of
 
     if args.out is not None:
@@ -60,24 +63,25 @@ def _stream(args: argparse.Namespace) -> int:
     )
     beside = sys.stdout if args.json else sys.stderr  # where words go that are no answers
     print(json.dumps(job.facts) if args.json else job.in_words, file=beside, flush=True)
-    with contextlib.suppress(KeyboardInterrupt):  # how one ends a camera
-        _follow(job, args)
-    summary = job.following.summary
-    print(json.dumps({"summary": summary}) if args.json else summary_text(summary), file=beside)
-    return 0
-
-
-def _follow(job: Job, args: argparse.Namespace) -> None:
-    from gsf.stream.draw import overlay
-    from gsf.stream.window import Window
-    from gsf.stream.words import said_below, to_json, to_text
-    from gsf.stream.writing import VideoWriter
-
     with contextlib.ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(args.out)) if args.out is not None else None
         window = stack.enter_context(Window(args.source)) if args.show else None
-        known: Answered | None = None
-        for answered in stack.enter_context(contextlib.closing(job.following.answers())):
+        try:
+            with contextlib.suppress(KeyboardInterrupt):  # how one ends a camera
+                _follow(job, args, writer, window)
+        finally:  # whatever ends a stream, what it came to is said
+            summary = job.following.summary
+            print(json.dumps({"summary": summary}) if args.json else summary_text(summary), file=beside)
+    return 0
+
+
+def _follow(job: Job, args: argparse.Namespace, writer: VideoWriter | None, window: Window | None) -> None:
+    from gsf.stream.draw import overlay
+    from gsf.stream.words import said_below, to_json, to_text
+
+    known: Answered | None = None
+    with contextlib.closing(job.following.answers()) as answers:
+        for answered in answers:
             if answered.look is not None:
                 known = answered
                 if args.out != "-":

@@ -8,20 +8,23 @@ import json
 import re
 import secrets
 import threading
+import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
 import pytest
 from PIL import Image
 
-from gsf.app.desk import WAITING, BusyError, Desk, Limits
+from gsf.app.desk import WAITING, Answered, BusyError, Desk, Limits
 from gsf.app.origin import origin
 from gsf.app.serve import HOST, examples_in, listening
 from gsf.cli import main
 from gsf.deploy.trained import Trained, find_trained
 from gsf.errors import ParamsError, VideoError
 from gsf.params.benchmark import Extract
+from gsf.predict.frames import VideoFrames
 from gsf.predict.job import Job
 from gsf.project import Project
 from gsf.provenance.results import read_cells
@@ -156,7 +159,7 @@ def test_pages_ask_for_nothing_from_elsewhere(running: Running) -> None:
         assert b"http" not in found.body
 
 
-def test_the_desk_keeps_few_answers_and_lets_few_wait(
+def test_the_desk_keeps_few_answers_and_lets_four_wait_while_one_is_answered(
     job: Job, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gsf.app.desk.KEPT", 2)
@@ -167,16 +170,28 @@ def test_the_desk_keeps_few_answers_and_lets_few_wait(
     assert desk.known(made[0].key) is None
     assert made[0].windows == ()  # the video is shorter than a window
 
-    with desk._turn:
-        threads = [threading.Thread(target=desk.answer, args=(running.video, "x.mp4")) for _ in range(WAITING)]
-        for thread in threads:
-            thread.start()
-        while desk._waiting < WAITING:
-            pass
-        with pytest.raises(BusyError, match="4 videos wait"):
-            desk.answer(running.video, "x.mp4")
+    begun, go, given = threading.Event(), threading.Event(), list[Answered]()
+
+    def answer(_: VideoFrames) -> Answered:
+        begun.set()
+        assert go.wait(60)
+        return made[2]
+
+    monkeypatch.setattr(desk, "_answer", answer)
+    ask = partial(desk.answer, running.video, "x.mp4")
+    threads = [threading.Thread(target=lambda: given.append(ask())) for _ in range(1 + WAITING)]
+    threads[0].start()
+    assert begun.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+    while desk._waiting < WAITING:
+        time.sleep(0.01)
+    with pytest.raises(BusyError, match="4 videos wait"):
+        ask()
+    go.set()
     for thread in threads:
         thread.join()
+    assert len(given) == 1 + WAITING
     assert desk._waiting == 0
 
 
@@ -202,7 +217,6 @@ def test_a_network_without_results_says_so(finished: Project, monkeypatch: pytes
 def test_it_listens_on_this_machine_alone_and_says_which_port_is_taken() -> None:
     with listening(0) as one:
         assert one.getsockname()[0] == HOST == "127.0.0.1"
-        one.listen()
         with pytest.raises(ParamsError, match="must be a free port; --port 0 takes any"):
             listening(one.getsockname()[1])
 

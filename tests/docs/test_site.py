@@ -38,9 +38,11 @@ def test_scripts_and_test_data_are_no_pages(pages: Path) -> None:
     assert not [path for path in pages.rglob("*") if path.suffix in (".py", ".pyc")]
 
 
-def test_the_tables_of_measurements_are_those_of_the_results() -> None:
-    text = performance.PAGE.read_text(encoding="utf-8")
-    assert performance.current(text) == text, "run python bench/performance.py"
+@pytest.mark.parametrize("page", performance.PAGES, ids=lambda page: page.name)
+def test_the_tables_of_measurements_are_those_of_the_results(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "\n| " in text.split(performance.START)[1]
+    assert performance.current(text, performance.PAGES[page]) == text, "run python bench/performance.py"
 
 
 @pytest.mark.skipif(chromium() is None, reason="needs a Chromium in PATH")

@@ -33,12 +33,18 @@ def quoted() -> list[tuple[int, str]]:
 @cache
 def said() -> str:
     """All texts of the package, with `...` in place of what is filled in; of make and of the runners as they stand."""
-    texts = [text for path in (ROOT / "gsf").rglob("*.py") for text in _texts(ast.parse(path.read_text("utf-8")))]
-    texts.append((ROOT / "Makefile").read_text(encoding="utf-8").replace("$(PYTHON)", "python3.11"))
+    texts = [said_by("."), (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(PYTHON)", "python3.11")]
     for name in RUNNERS:
         folder = Path(str(getattr(importlib.util.find_spec(name), "origin", None))).parent
         texts += [path.read_text(encoding="utf-8") for path in folder.rglob("*.py")]
     return "\n".join(texts)
+
+
+@cache
+def said_by(part: str) -> str:
+    """All texts of a folder of the package."""
+    files = (ROOT / "gsf" / part).rglob("*.py")
+    return "\n".join(text for path in files for text in _texts(ast.parse(path.read_text("utf-8"))))
 
 
 def _texts(tree: ast.AST) -> list[str]:
@@ -60,6 +66,14 @@ def test_the_page_quotes_messages() -> None:
 def test_a_quoted_message_is_one_that_is_said(message: str) -> None:
     if message not in SHELL and not message.startswith("mlflow "):
         assert message in said(), f"{PAGE} quotes {message!r}, which nothing says any more"
+
+
+@pytest.mark.parametrize("part", ["app", "deploy", "predict", "serve", "stream", "video"])
+def test_a_network_in_use_has_messages_of_all_its_parts(part: str) -> None:
+    lines = (ROOT / PAGE).read_text(encoding="utf-8").splitlines()
+    begin = lines.index("## A network in use")
+    end = next(number for number, line in enumerate(lines) if number > begin and line.startswith("## "))
+    assert [text for line, text in quoted() if begin < line <= end and text in said_by(part)]
 
 
 def test_every_kind_of_error_has_a_section() -> None:

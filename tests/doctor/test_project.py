@@ -232,6 +232,8 @@ def test_the_verb_ends_with_1_only_where_something_needed_is_missing(
         "study",
         "data",
         "runs",
+        "camera",
+        "window",
     }
     monkeypatch.chdir(tmp_path)
     assert main(["doctor"]) == 1

@@ -19,11 +19,14 @@ from gsf.evaluate.predict import forward_views
 from gsf.params.benchmark import Extract
 from gsf.params.protocol import Protocol
 from gsf.predict.frames import VideoFrames
+from gsf.stream.draw import overlay
 from gsf.stream.following import Answered, Following
 from gsf.stream.newest import WAITING, Handover
 from gsf.stream.watcher import Watcher
+from gsf.stream.writing import VideoWriter
 from gsf.video.live import Shot, Wanted
 from gsf.video.source import source_of
+from tests.stream.test_shots import piped
 from tests.stream.tiny import CLASSES, FPS, SIZE, TIME, clip, tiny_info, tiny_network, tiny_watcher
 from tests.video.clips import run_ffmpeg
 
@@ -216,6 +219,26 @@ def test_memory_stays_flat_over_thousands_of_pictures(tmp_path: Path) -> None:
     assert count == 3000
     assert max(sizes) - sizes[0] < 4 << 20
     assert following._watcher._stream.state_bytes() < 100_000
+
+
+def test_memory_stays_flat_where_pictures_of_a_pipe_are_drawn_and_dropped(tmp_path: Path) -> None:
+    long = tmp_path / "long.ts"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=s=48x36:r=25:d=48", "-c:v", "libx264", "-preset", "ultrafast", long)
+    process, sizes = psutil.Process(), list[int]()
+    with piped(tmp_path, long.read_bytes()) as fifo, VideoWriter(str(tmp_path / "out.mkv")) as writer:
+        wanted = Wanted(40, 3, rate=5, view=True, patience=20)
+        following = Following(tiny_watcher(), source_of(str(fifo)), wanted, behind="drop")
+        for count, answered in enumerate(following.answers(), start=1):
+            assert answered.view is not None
+            said = answered.look.probabilities if answered.look is not None else ()
+            writer.write(overlay(answered.view, said, "below"), answered.seconds)
+            time.sleep(0.01)  # slower than the stream
+            if count % 25 == 0:
+                gc.collect()
+                sizes.append(process.memory_info().rss)
+    assert following.summary["dropped"] > 20
+    assert len(sizes) > 2
+    assert max(sizes[1:]) - sizes[1] < 8 << 20
 
 
 def test_the_end_of_whoever_asks_ends_the_stream(tmp_path: Path) -> None:

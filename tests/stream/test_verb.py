@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from gsf.cli import main
-from gsf.data.lists import read_manifest
-from gsf.params.base import load
-from gsf.params.model import Model
 from gsf.project import Project
-from gsf.provenance.receipt import StageResult, seal
 from gsf.stream.draw import overlay
-from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
+from gsf.video.ffmpeg import executable
+from tests.stream.tiny import FPS, clip
+from tests.stream.typed import T, stream, write_network
+from tests.video.clips import convert
 
-T = 4
-
-
-def write_network(project: Project, run: str, *, causal: bool) -> None:
-    model = load(Model, project.params_file("models", "gsf")).model_copy(update={"causal": causal, "num_segments": T})
-    classes = list(read_manifest(project, "arrow").classes)
-    torch.manual_seed(0)
-    network, path = build_model(model, num_classes=len(classes)), project.checkpoint("s", run)
-    write_checkpoint(path, network.state_dict(), CheckpointInfo(model=model, classes=classes, epoch=1, seed=0))
-    result = StageResult(f"train@s-{run}", ["gsf", "train", "arrow"], {}, inputs=[], outputs=[path], entry="gsf.errors")
-    seal(project, result, project.train_receipt("s", run))
-
-
-@pytest.fixture
-def project(small_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
-    made = small_project()
-    made.plan_file.write_text("study: s\n")
-    write_network(made, "gsf-causal-s0", causal=True)
-    monkeypatch.chdir(made.root)
-    return made
-
-
-@pytest.fixture
-def video(project: Project) -> str:
-    return str(min((project.root / "data/arrow/videos/up").glob("*.mp4")))
-
-
-def stream(*arguments: str, model: str = "gsf-causal-s0") -> int:
-    return main(["stream", *arguments, "--model", model, "--device", "cpu"])
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_json_says_what_it_is_then_each_answer_then_the_sum(video: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +58,21 @@ def test_answers_are_drawn_into_a_video_at_the_times_of_the_stream(
     assert [time for time, _ in drawn] == pytest.approx(times, abs=0.002)
     top, bottom = (np.mean([picture[rows].mean() for _, picture in drawn]) for rows in (slice(0, 60), slice(-60, None)))
     assert top < bottom  # the shade behind the words
+
+
+def test_an_error_of_the_stream_comes_behind_its_answers_and_their_sum(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = convert(clip(tmp_path, frames=40), tmp_path / "damaged.ts", "-c", "copy")
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 600] = bytes(600)
+    damaged.write_bytes(data)
+    assert stream(str(damaged), "--json", "--rate", "10") == 1
+    said = capsys.readouterr()
+    _, *answers, last = map(json.loads, said.out.splitlines())
+    assert 0 < len(answers) < 40
+    assert last["summary"]["answers"] == len(answers)
+    assert "VideoError: damaged.ts: cannot be decoded" in said.err
 
 
 def test_a_network_that_looks_ahead_is_refused(
@@ -126,12 +112,30 @@ def test_what_does_not_fit_is_said(
     assert words in capsys.readouterr().err
 
 
+def test_what_a_program_pipes_in_comes_out_as_a_video_that_plays(project: Project, tmp_path: Path) -> None:
+    sending = [executable(), "-v", "error", "-nostdin", "-i", str(clip(tmp_path)), "-c", "copy", "-f", "mpegts", "-"]
+    options = ("--rate", str(FPS), "--behind", "wait", "--out", "-", "--device", "cpu")
+    following = [sys.executable, "-m", "gsf.cli", "stream", "-", "--model", "gsf-causal-s0", *options]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(sending, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as sender:
+        done = subprocess.run(
+            following, stdin=sender.stdout, capture_output=True, cwd=project.root, env=environment, check=False
+        )
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert "8 answers" in said
+    with av.open(io.BytesIO(done.stdout), format="matroska") as played:
+        times = [float(frame.time) for frame in played.decode(video=0)]
+    assert times == pytest.approx([index / FPS for index in range(8)], abs=0.002)
+
+
 def test_a_window_needs_a_display(
     video: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     assert stream(video, "--show") == 1
     said = capsys.readouterr().err
+    assert "0 answers" not in said
     assert "--show: " in said
     assert "--out - | mpv -" in said
 
