@@ -23,9 +23,10 @@ from gsf.explain.sheet import GAP, Scale, grid, layer_rows, scale_of, top_rows, 
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.chain import Command, study_chain
+from gsf.provenance.drawn import GATES
 from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
-from gsf.site.draw_names import FORMAT, GATES
+from gsf.site.gates import FORMAT
 from gsf.site.names import slug
 from gsf.site.showing import picture_folder
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
