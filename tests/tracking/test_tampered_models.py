@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,77 +17,9 @@ from gsf.tracking.connection import connect
 from gsf.tracking.mlflow_projection import sync
 from gsf.tracking.registry import register
 from gsf.tracking.versions import CHECKED
+from tests.tracking.tampered import NAME, RUN, TAMPERED_FILES, TAMPERED_VERSIONS
 
-RUN, NAME = "gsf-s0", "demo.gsf-s0"
 LINK = f"mlflow:demo/models/{NAME}/1"
-
-
-def _tag(name: str, value: str) -> str:
-    return f"UPDATE model_version_tags SET value = '{value}' WHERE key = '{name}'"
-
-
-def _without(name: str) -> str:
-    return f"DELETE FROM model_version_tags WHERE key = '{name}'"
-
-
-# what is done to the database; the link that must be named; a word of what is said; a word of the remedy
-TAMPERED_VERSIONS = {
-    "verdict of a registered model": (_tag("gsf.verified", "BROKEN"), ("tags/gsf.verified", "is 'BROKEN'", "register")),
-    "praise in the verdict of a registered model": (
-        _tag("gsf.verified", "OK: nothing is broken, and it is the best"),
-        ("tags/gsf.verified", "must be the verdict", "register"),
-    ),
-    "checkpoint of a registered model": (
-        _tag("gsf.checkpoint", "0" * 64),
-        ("tags/gsf.checkpoint", "is 0000", "register"),
-    ),
-    "training of a registered model": (
-        _tag("gsf.receipt.train", "0" * 64),
-        ("tags/gsf.receipt.train", "is 0000", "rebuild"),
-    ),
-    "views of a registered model": (_tag("gsf.served", "0" * 64), ("tags/gsf.served", "is 0000", "rebuild")),
-    "result of a registered model": (_tag("2x1x1.top1", "0.9900"), ("tags/2x1x1.top1", "must be 0.7500", "register")),
-    "deleted tag of a registered model": (_without("gsf.checkpoint"), ("tags/gsf.checkpoint", "missing", "register")),
-    "study of a registered model": (_tag("gsf.study", "other"), ("tags/gsf.study", "must be demo", "register")),
-    "invented result of a registered model": (
-        f"INSERT INTO model_version_tags (name, version, key, value) SELECT '{NAME}', 1, '9x9x9.top1', '0.9900'",
-        ("tags/9x9x9.top1", "no receipt tells", "rebuild"),
-    ),
-    "run of a registered model": (
-        "UPDATE model_versions SET run_id = (SELECT run_uuid FROM runs WHERE name = 'tsn-s0')",
-        ("run", "does not show its training", "rebuild"),
-    ),
-    "place of a registered model": (
-        "UPDATE model_versions SET source = source || '/elsewhere', storage_location = source || '/elsewhere'",
-        ("files/checkpoint.safetensors", "is missing", "rebuild"),
-    ),
-}
-
-
-def _flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-
-
-def _add(path: Path) -> None:
-    path.with_name("extra.pkl").write_bytes(b"x")
-
-
-# what is done to a file of the model, which file that is, and the file that must be named
-TAMPERED_FILES: dict[str, tuple[Callable[[Path], None], str, str]] = {
-    "weights of a registered model": (_flip, "artifacts/checkpoint.safetensors", "checkpoint.safetensors"),
-    "deleted weights of a registered model": (
-        Path.unlink,
-        "artifacts/checkpoint.safetensors",
-        "checkpoint.safetensors",
-    ),
-    "receipt of a registered model": (_flip, "artifacts/receipt.json", "receipt.json"),
-    "network of a registered model": (_flip, "artifacts/model.json", "model.json"),
-    "protocol of a registered model": (_flip, "artifacts/protocol.json", "protocol.json"),
-    "code of a registered model": (_flip, "from_code.py", "from_code.py"),
-    "file beside a registered model": (_add, "artifacts/receipt.json", "artifacts/extra.pkl"),
-}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tests.provenance.tamper.damages import DAMAGES
 from tests.provenance.tamper.kinds import ARTEFACTS, Group
 from tests.provenance.tamper.run import Matrix, Outcome, prepared
 from tests.small_project import make_data
+from tests.tracking.tampered import DAMAGED_DATABASE, TAMPERED, TAMPERED_FILES, TAMPERED_VERSIONS
 
 PAGE = REPOSITORY / "docs" / "tamper.md"
 COMMAND = "python -m tests.provenance.tamper.page"
@@ -48,7 +49,7 @@ def render(matrix: Matrix) -> str:
     ]
     for group, title in _TITLES.items():
         lines += ["", f"**{title}**", "", *_table(matrix, group)]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_mlflow()])
 
 
 def page(matrix: Matrix) -> str:
@@ -64,6 +65,33 @@ def _table(matrix: Matrix, group: Group) -> Iterator[str]:
         if artefact.group == group:
             words = [_words(matrix.cell(artefact, damage)) for damage in DAMAGES]
             yield f"| {artefact.kind} | {' | '.join(words)} |"
+
+
+def _mlflow() -> Iterator[str]:
+    """What MLflow shows, changed in each way that tests/tracking tries."""
+    entries = {name: (link, remedy) for name, (_, (link, _, remedy)) in TAMPERED.items()}
+    entries |= {name: (f"models/.../{link}", remedy) for name, (_, (link, _, remedy)) in TAMPERED_VERSIONS.items()}
+    entries |= {name: (f"models/.../files/{file}", "rebuild") for name, (_, _, file) in TAMPERED_FILES.items()}
+    entries |= {name: (None, remedy) for name, (_, (_, remedy)) in DAMAGED_DATABASE.items()}
+    yield "**MLflow (`gsf verify --mlflow`)**"
+    yield ""
+    yield (
+        f"{len(entries)} changes, each found and named with what mends it: {len(TAMPERED)} of what the database says of"
+        f" runs, {len(TAMPERED_VERSIONS)} of what it says of a registered model, {len(TAMPERED_FILES)} of the files of"
+        f" that model, {len(DAMAGED_DATABASE)} of the database's own file. `pytest tests/tracking/test_tampered_*.py`"
+        " tries them."
+    )
+    yield ""
+    yield "| change | what is named, after `mlflow:STUDY/` | remedy |"
+    yield "|---|---|---|"
+    for name, (link, remedy) in entries.items():
+        of_run = name in TAMPERED and link is not None
+        place = (
+            "the study, or the database"
+            if link is None
+            else f"`{'RUN/' if of_run else ''}{link}`".replace("RUN/`", "RUN`")
+        )
+        yield f"| {name} | {place} | `gsf mlflow {remedy}` |"
 
 
 def _words(found: Outcome | None) -> str:
