@@ -25,6 +25,7 @@ _TITLES: dict[Group, str] = {
     "kept": "Receipts in `results/`",
     "evidence": "Evidence in `results/`",
     "result": "Results",
+    "drawn": "Pictures of `gsf frames` and `gsf gates`",
     "shown": "Tables shown elsewhere",
     "root": "Roots in git",
     "elsewhere": "Roots outside of the project",
