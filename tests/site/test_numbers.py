@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsf.errors import ProvenanceError
+from gsf.params.base import load
+from gsf.params.protocol import Protocol
 from gsf.project import Project
+from gsf.site import published
 from gsf.site.confusion import confusion_of, scores_of
 from gsf.site.cost_chart import cost_chart
 from gsf.site.curves import curve_chart, read_curves
@@ -27,6 +30,7 @@ from gsf.site.svg import Axis
 from gsf.site.table import table_of
 from gsf.site.times import time_chart, time_tables
 from gsf.site.trace_page import trace_context
+from tests.provenance.finished import REPOSITORY
 from tests.site.made import PROTOCOLS, RUNS
 
 
@@ -242,7 +246,14 @@ def test_labels_keep_their_distance_and_order(wanted: list[float]) -> None:
 
 
 def test_published_figures_are_whole() -> None:
-    from gsf.site import published
-
-    rows = json.loads((published.Path(published.__file__).parent / "published.json").read_bytes())
+    rows = json.loads((Path(published.__file__).parent / "published.json").read_bytes())
     assert len(rows) == len(published._all()) == len({json.dumps(row, sort_keys=True) for row in rows})
+
+
+def test_published_figures_of_one_network_stand_under_a_protocol_that_is_shipped() -> None:
+    rows = [row for row in published._all() if row.frames is not None]
+    assert len(rows) > 20
+    for row in rows:
+        name = row.protocol.removesuffix(" (assumed)")
+        protocol = load(Protocol, REPOSITORY / "params" / "protocols" / f"{name}.yaml")
+        assert (protocol.frames, protocol.time) == (row.frames, "forward"), row
