@@ -40,7 +40,8 @@ NOT_RECOMPUTED = (
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
     NOT_RECOMPUTED,
-    "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files",
+    "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files,"
+    " measured speeds",
     "what dvc.lock says besides the digests of receipts: `dvc status` compares it with the files",
     "who made the results: no signature is looked at (`gsf verify-signature` does); one who rewrites a receipt,"
     " all that rest on it and the history of git leaves a chain that agrees with itself",

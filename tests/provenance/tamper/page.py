@@ -70,14 +70,16 @@ def _table(matrix: Matrix, group: Group) -> Iterator[str]:
 
 def _mlflow() -> Iterator[str]:
     """What MLflow shows, changed in each way that tests/tracking tries."""
-    entries = {name: (link, remedy) for name, (_, (link, _, remedy)) in TAMPERED.items()}
-    entries |= {name: (f"models/.../{link}", remedy) for name, (_, (link, _, remedy)) in TAMPERED_VERSIONS.items()}
-    entries |= {name: (f"models/.../files/{file}", "rebuild") for name, (_, _, file) in TAMPERED_FILES.items()}
-    entries |= {name: (None, remedy) for name, (_, (_, remedy)) in DAMAGED_DATABASE.items()}
+    rows = [
+        *((name, _of_a_run(link), remedy) for name, (_, (link, _, remedy)) in TAMPERED.items()),
+        *((name, f"`models/MODEL/1/{link}`", remedy) for name, (_, (link, _, remedy)) in TAMPERED_VERSIONS.items()),
+        *((name, f"`models/MODEL/1/files/{file}`", "rebuild") for name, (_, _, file) in TAMPERED_FILES.items()),
+        *((name, "the database", remedy) for name, (_, (_, remedy)) in DAMAGED_DATABASE.items()),
+    ]
     yield "**MLflow (`gsf verify --mlflow`)**"
     yield ""
     yield (
-        f"{len(entries)} changes, each found and named with what mends it: {len(TAMPERED)} of what the database says of"
+        f"{len(rows)} changes, each found and named with what mends it: {len(TAMPERED)} of what the database says of"
         f" runs, {len(TAMPERED_VERSIONS)} of what it says of a registered model, {len(TAMPERED_FILES)} of the files of"
         f" that model, {len(DAMAGED_DATABASE)} of the database's own file. `pytest tests/tracking/test_tampered_*.py`"
         " tries them."
@@ -85,14 +87,13 @@ def _mlflow() -> Iterator[str]:
     yield ""
     yield "| change | what is named, after `mlflow:STUDY/` | remedy |"
     yield "|---|---|---|"
-    for name, (link, remedy) in entries.items():
-        of_run = name in TAMPERED and link is not None
-        place = (
-            "the study, or the database"
-            if link is None
-            else f"`{'RUN/' if of_run else ''}{link}`".replace("RUN/`", "RUN`")
-        )
+    for name, place, remedy in rows:
         yield f"| {name} | {place} | `gsf mlflow {remedy}` |"
+
+
+def _of_a_run(link: str | None) -> str:
+    """The part of a run that is named, the run itself, or the study."""
+    return "the study" if link is None else f"`{f'RUN/{link}'.rstrip('/')}`"
 
 
 def _words(found: Outcome | None) -> str:
