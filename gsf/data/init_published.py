@@ -108,7 +108,7 @@ def init_published(
             flip_pairs=found.flip_pairs,
             order=facts["class_order"],
         ),
-        study_file: published_study_yaml(name),
+        study_file: published_study_yaml(name, format),
     }
     written = [path for path in texts if not path.exists()]
     validate(Benchmark, yaml.safe_load(texts[benchmark_file]), where=where)

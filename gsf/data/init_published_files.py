@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gsf.data.init_files import pair_lines, scalar
 from gsf.data.published.formats import BENCHMARKS
-from gsf.params.benchmark import Published
+from gsf.params.benchmark import Format, Published
+
+
+@dataclass(frozen=True)
+class _Practice:
+    """How papers train and measure on a benchmark."""
+
+    origin: str  # of the recipe and the protocols, in words
+    protocols: tuple[str, ...]  # the plainest first
+    model: str = "gsf-resnet50-224"
+    recipe: str = "paper-last"
+
+
+_SOMETHING = _Practice("The published recipe; one view, and the six that GSF's release tests with", ("8x1x1", "8x2x3"))
+_PRACTICES: dict[Format, _Practice] = {
+    "ssv1": _SOMETHING,
+    "ssv2": _SOMETHING,
+    "kinetics400": _Practice(
+        "The recipe of Something-Something, since none is published; one view, and the usual thirty",
+        ("8x1x1", "8x10x3-dense"),
+    ),
+    "diving48": _Practice(
+        "The published recipe; sixteen frames once, and twice",
+        ("16x1x1", "16x2x1"),
+        model="gsf-resnet50-16x224",
+        recipe="paper-diving48",
+    ),
+    "epic100": _Practice(
+        "The recipe of Something-Something, since none is published; one view, and the six of the published figures",
+        ("16x1x1", "16x2x3"),
+        model="gsf-resnet50-16x224",
+    ),
+    "ucf101": _Practice(
+        "No figures of GSF are published: recipe and protocols are those of Something-Something", ("8x1x1", "8x2x3")
+    ),
+}
 
 _MISSING = {
     "stop": "or exclude: annotated videos that are not there are left out and listed, here they are an error",
@@ -77,18 +113,20 @@ def _quoted(digest: str) -> str:
     return f'"{digest}"'
 
 
-def published_study_yaml(name: str) -> str:
-    """A study: the published network with the published recipe."""
+def published_study_yaml(name: str, format: Format) -> str:
+    """A study: the network, recipe and protocols of the papers on a benchmark."""
+    practice = _PRACTICES[format]
+    protocols = "".join(f"  - {protocol}\n" for protocol in practice.protocols)
+    kept = "The recipe keeps the last epoch's weights, because val is empty"
+    if practice.recipe == "paper-last":
+        kept += ";\n# with a val_share in the benchmark `paper` keeps the best epoch's"
     return f"""\
-# GSF on {name} with the published recipe.
+# GSF on {name}. {practice.origin}.
 study: {scalar(name)}
 threads: 4          # CPU threads of a training or evaluation; part of the result, because sums depend on it
 seeds: [0]          # every experiment is trained once a seed
 protocols:          # params/protocols: frames x clips x crops
-  - 8x1x1
-  - 8x2x3
-# The rows of the table; a name contains its temporal module. The recipe keeps the last epoch's weights, because val is
-# empty; with a val_share in the benchmark `paper` keeps the best epoch's.
+{protocols}# The rows of the table; a name contains its temporal module. {kept}.
 experiments:
-  gsf: {{benchmark: {scalar(name)}, model: gsf-resnet50-224, recipe: paper-last}}
+  gsf: {{benchmark: {scalar(name)}, model: {practice.model}, recipe: {practice.recipe}}}
 """

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gsf.errors import PipelineError
 from gsf.params.base import load
@@ -27,7 +29,7 @@ def run_demo(project: Project) -> int:
     results = project.results(STUDY)
     print("\n" + (results / "README.md").read_text(encoding="utf-8"))
     cells = json.loads((results / "results.json").read_bytes())
-    cell = next((c for c in cells if c["experiment"].startswith("gsf")), cells[0])
+    cell = cell_to_trace(cells, load(Plan, project.plan_file))
     name = "/".join(cell[key] for key in ("benchmark", "experiment", "protocol", "metric"))
     print(f"$ gsf trace {name}\n")
     _run(project, "gsf", "trace", name)
@@ -39,6 +41,12 @@ def run_demo(project: Project) -> int:
         "  mlflow ui --backend-store-uri sqlite:///mlflow.db\n"
     )
     return 0
+
+
+def cell_to_trace(cells: Sequence[Mapping[str, Any]], plan: Plan) -> Mapping[str, Any]:
+    """The first cell of the experiment `gsf`, not of a variant such as `gsf-causal`; of a study without it, any."""
+    runs = {item.run for item in plan.experiments.values() if item.experiment == "gsf"}
+    return next((cell for cell in cells if cell["experiment"] in runs), cells[0])
 
 
 def _activate(project: Project) -> str:

@@ -14,6 +14,7 @@ from gsf.errors import ProvenanceError
 from gsf.project import Project
 from gsf.provenance import deep as deeply
 from gsf.provenance.chain import REPORT_RECEIPT, Chain, known_studies, study_chain, whole_chain, work_chain
+from gsf.provenance.drawn import check_drawn
 from gsf.provenance.engine import check_committed, check_lock
 from gsf.provenance.findings import EXIT_CODES, Finding, Status, Verdict
 from gsf.provenance.hashing import sha256_file
@@ -39,7 +40,8 @@ NOT_RECOMPUTED = (
 _ALWAYS = (
     "that the stages were run as the receipts say: one that is run again must give the same receipt (`dvc repro -f`)",
     NOT_RECOMPUTED,
-    "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files",
+    "files that no receipt lists, on which no number rests: listings of folders, journals of trainings, study files,"
+    " measured speeds",
     "what dvc.lock says besides the digests of receipts: `dvc status` compares it with the files",
     "who made the results: no signature is looked at (`gsf verify-signature` does); one who rewrites a receipt,"
     " all that rest on it and the history of git leaves a chain that agrees with itself",
@@ -121,6 +123,7 @@ def verify_study(project: Project, study: str, *, deep: bool = False) -> Verdict
     state = _check_state(project, study, everything, not_proven, moved)
     later = later_runs(project, study, moved)
     _check_folder(project, study, chain, cells, report, findings)
+    findings += check_drawn(project, study, not_proven, chain)
     findings += check_roots(project, everything, later=later)
     findings += state
     findings += check_committed(project, study)

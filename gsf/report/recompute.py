@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +35,18 @@ from gsf.report.paired import Judged, comparisons, time_evidence
 from gsf.report.paired_tables import comparison_section, time_section
 
 _REMEDY = "restore results/ from git, or run the evaluation and `gsf report` again"
+_NO_STUDY = "that numbers follow from scores: those of studies with results are computed again, so nothing was"
 _NOT_SHOWN = "pictures, and what README.md says beside accuracies: they are the report's bytes, not made again"
 
 
 def recomputed(project: Project, verdict: Verdict | Verdicts) -> Verdict | Verdicts:
-    """The verdict with what computing again finds; that of a single file, which has no scores, as it is."""
+    """The verdict with what computing again finds; that of a file, which has no scores, says that nothing was."""
     return verdict.each(lambda item: _recomputed(project, item))
 
 
 def _recomputed(project: Project, verdict: Verdict) -> Verdict:
     if verdict.study not in known_studies(project):
-        return verdict
+        return replace(verdict, not_proven=(*verdict.not_proven, _NO_STUDY))
     checked: dict[str, int] = {}
     found = tuple(check_recomputed(project, verdict.study, checked))
     left = [line for line in verdict.not_proven if line != NOT_RECOMPUTED]

@@ -7,6 +7,7 @@ elsewhere bytes may differ and the content be equal within a tolerance: a findin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ PIXELS = 2.0  # mean distance of a frame's pixels, of 255 levels: another build 
 LOGITS = 1e-3  # distance of logits, relative to the largest of the video or 1: another processor or size of batches
 _REMEDY = "run `gsf verify --deep`, then the stage again with the receipt's tools"
 _BRING = "`dvc pull` or `dvc repro` brings it"
+_NO_STUDY = "that a replay gives the same: studies with results are replayed, nothing else, so nothing was"
 
 View = tuple[torch.Tensor, int, int]
 
@@ -53,7 +55,7 @@ def replayed(project: Project, verdict: Verdict | Verdicts, *, count: int, seed:
 
 def _replayed(project: Project, verdict: Verdict, *, count: int, seed: int) -> Verdict:
     if verdict.study not in known_studies(project):
-        return verdict
+        return replace(verdict, not_proven=(*verdict.not_proven, _NO_STUDY))
     if verdict.of("stale_data"):
         why = "that a replay gives the same: the data here are of a later run than the results, so nothing was replayed"
         return verdict.extended({}, (), not_proven=(*verdict.not_proven, why))

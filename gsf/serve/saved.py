@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WEIGHTS, RECEIPT, CONFIG, PROTOCOL = "checkpoint", "receipt", "model", "protocol"
 FILES = {WEIGHTS: "checkpoint.safetensors", RECEIPT: "receipt.json", CONFIG: "model.json", PROTOCOL: "protocol.json"}
 TOP = 5  # classes of an answer unless told
-_CODE = Path(__file__).with_name("from_code.py")
+CODE = Path(__file__).with_name("from_code.py")
 
 
 def served_as(network: Network, protocol: Protocol | None, extract: Extract) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def save(
         write_atomically(Path(made, FILES[PROTOCOL]), canonical_json(served))
         pyfunc.save_model(
             path=str(folder),
-            python_model=str(_CODE),
+            python_model=str(CODE),
             artifacts={
                 WEIGHTS: str(checkpoint),
                 RECEIPT: str(receipt),
@@ -92,7 +92,7 @@ def save(
             pip_requirements=[f"gsf-video=={__version__}"],
         )
     flavour = model.flavors[pyfunc.FLAVOR_NAME]  # MLflow notes where each file was, on this machine
-    flavour["model_code_path"] = _CODE.name
+    flavour["model_code_path"] = CODE.name
     for item in flavour["artifacts"].values():
         item["uri"] = item["path"]
     model.save(str(folder / "MLmodel"))

@@ -23,9 +23,10 @@ from gsf.explain.sheet import GAP, Scale, grid, layer_rows, scale_of, top_rows, 
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.chain import Command, study_chain
+from gsf.provenance.drawn import GATES
 from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
-from gsf.site.draw_names import FORMAT, GATES
+from gsf.site.gates import FORMAT
 from gsf.site.names import slug
 from gsf.site.showing import picture_folder
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
@@ -33,6 +34,7 @@ from gsf.train.device import deterministic
 
 SPLIT = "test"
 CELL = 48  # px of a frame or a gate
+_GATED = ("gsf", "gsm")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ class Asked:
     run: str | None = None
     videos: tuple[str, ...] = ()
     to: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A network behind the results, as its receipt describes it."""
+
+    benchmark: str
+    temporal: str
+    causal: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ def draw_gates(project: Project, asked: Asked) -> str:
         DataError: a video that the test split does not hold.
         ProvenanceError: the checkpoint or a shard is not what its receipt says.
     """
-    benchmark, run = _run(project, asked)
+    benchmark, run = chosen_run(project, asked)
     folder = picture_folder(project, asked.study, "gates", benchmark, to=asked.to) / slug(run)
     checkpoint = project.checkpoint(asked.study, run)
     linked_inputs(project, project.train_receipt(asked.study, run), [checkpoint])
@@ -118,24 +129,29 @@ def draw_gates(project: Project, asked: Asked) -> str:
     return f"{folder}: {len(scales)} layers of {run} over {len(seen)} clips of {benchmark}"
 
 
-def _run(project: Project, asked: Asked) -> tuple[str, str]:
-    """Benchmark and run: as asked for, else the first network of the study that has gates, GSF before GSM."""
-    runs: dict[str, tuple[str, str]] = {}
+def chosen_run(project: Project, asked: Asked) -> tuple[str, str]:
+    """Benchmark and run: as asked for, else the first network of the study that has gates.
+
+    GSF comes before GSM, and of each a network that looks both ways before one that looks only backwards.
+    """
+    runs: dict[str, _Candidate] = {}
     chain = study_chain(project, asked.study)
     for receipt in sorted(chain.receipts.values(), key=lambda item: item.stage):
         command = Command.of(receipt)
         if command.verb in ("train", "convert") and command.positional and "run" in command.options:
             params = [value for path, value in receipt.content["params"].items() if "/recipes/" not in path]
-            temporal = str(params[0].get("temporal", "")) if params else ""
-            runs[command.options["run"]] = (command.positional[0], temporal)
+            model = params[0] if params else {}
+            temporal, causal = str(model.get("temporal", "")), model.get("causal") is True
+            runs[command.options["run"]] = _Candidate(command.positional[0], temporal, causal)
     if asked.run is not None and asked.run not in runs:
         known = ", ".join(runs) or "none"
         raise ParamsError(f"run {asked.run!r} is not behind the results of {asked.study}, must be one of {known}")
-    gated = [run for wanted in ("gsf", "gsm") for run, (_, temporal) in runs.items() if temporal == wanted]
+    gated = [run for run, found in runs.items() if found.temporal in _GATED]
+    gated.sort(key=lambda run: (_GATED.index(runs[run].temporal), runs[run].causal))
     run = asked.run or next(iter(gated), None)
     if run is None:
         raise ParamsError(f"study {asked.study}: no run behind its results has gates, must be GSF or GSM")
-    return runs[run][0], run
+    return runs[run].benchmark, run
 
 
 def _rows(split: Split, videos: Sequence[str], *, where: str) -> list[int]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gsf.project import Project
+from gsf.provenance.drawn import FRAMES
 from gsf.provenance.hashing import sha256_bytes
-from gsf.site.draw_names import FRAMES
 from gsf.site.names import slug
 from gsf.site.study import StudyData
 

@@ -1,4 +1,4 @@
-"""How much each layer moves: the mean size of its gates, to the frame before and to the frame after."""
+"""How much each layer moves: the mean size of each of its two gates."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from gsf.project import Project
+from gsf.provenance.drawn import GATES
 from gsf.provenance.hashing import sha256_bytes
-from gsf.site.draw_names import FORMAT, GATES
 from gsf.site.names import slug
 from gsf.site.study import StudyData
 
+FORMAT = 2  # of gates.json
 TOP = 2  # rows above those of the layers: frames, evidence
 
 

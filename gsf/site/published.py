@@ -22,7 +22,7 @@ class Published:
     format: str
     model: str
     frames: int | None
-    views: str
+    views: str  # clips x crops, as the protocol file of the same views has it
     metrics: Mapping[str, float]
     source: str
     target: str | None = None

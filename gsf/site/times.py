@@ -37,6 +37,20 @@ class TimeRow:
 
 
 @dataclass(frozen=True)
+class ClassTimes:
+    """One class: by run its accuracy forward and in each order of the table, None where it was not measured."""
+
+    name: str
+    values: tuple[tuple[float | None, ...], ...]
+
+    @property
+    def change(self) -> float:
+        """What all orders and runs together change."""
+        known = [(own[0], value) for own in self.values for value in own[1:]]
+        return sum(value - forward for forward, value in known if forward is not None and value is not None)
+
+
+@dataclass(frozen=True)
 class TimeTable:
     """One benchmark, protocol and metric."""
 
@@ -44,6 +58,7 @@ class TimeTable:
     protocol: str
     metric: str
     rows: tuple[TimeRow, ...]
+    classes: tuple[ClassTimes, ...]  # those first that lose most
 
     @property
     def times(self) -> list[str]:
@@ -56,7 +71,7 @@ def time_tables(records: Sequence[Mapping[str, Any]]) -> list[TimeTable]:
     for record in records:
         key = (str(record["benchmark"]), str(record["protocol"]), str(record["metric"]))
         groups.setdefault(key, {}).setdefault(str(record["first"][0]), []).append(record)
-    return [TimeTable(*key, tuple(_row(run, own) for run, own in runs.items())) for key, runs in groups.items()]
+    return [TimeTable(*key, _rows(runs), _classes(list(runs.values()))) for key, runs in groups.items()]
 
 
 def time_chart(table: TimeTable) -> Markup:
@@ -86,8 +101,25 @@ def time_chart(table: TimeTable) -> Markup:
     return picture(parts, width=_WIDTH, height=bottom + _FOOT, title=title, text=listed(said))
 
 
-def _row(run: str, records: Sequence[Mapping[str, Any]]) -> TimeRow:
-    return TimeRow(run, records[0]["first_value"], tuple(_order(record) for record in records))
+def _rows(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[TimeRow, ...]:
+    return tuple(
+        TimeRow(run, records[0]["first_value"], tuple(_order(record) for record in records))
+        for run, records in runs.items()
+    )
+
+
+def _classes(runs: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[ClassTimes, ...]:
+    """By class, what the records of each run say; none of records from before they did."""
+    times = list(dict.fromkeys(str(record["time"]) for records in runs for record in records))
+    by_run = [{str(record["time"]): record.get("per_class", {}) for record in records} for records in runs]
+    names = dict.fromkeys(name for own in by_run for classes in own.values() for name in classes)
+    found = []
+    for name in names:
+        pairs = [{time: classes[name] for time, classes in own.items() if name in classes} for own in by_run]
+        forward = [next((pair[0] for pair in own.values()), None) for own in pairs]
+        orders = [[own[time][1] if time in own else None for time in times] for own in pairs]
+        found.append(ClassTimes(str(name), tuple((one, *own) for one, own in zip(forward, orders, strict=True))))
+    return tuple(sorted(found, key=lambda item: item.change))
 
 
 def _order(record: Mapping[str, Any]) -> Order:

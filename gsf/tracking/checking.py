@@ -22,6 +22,7 @@ from gsf.tracking.ensembles import records_of, rows
 from gsf.tracking.journal import TRAINING_KEY
 from gsf.tracking.record import Record
 from gsf.tracking.run_writer import REPLACED, STATUS, dataset_input, same
+from gsf.tracking.versions import CHECKED, check_versions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 REBUILD = "`gsf mlflow rebuild` makes it anew from journals and receipts"
 SYNC = "`gsf mlflow sync` writes what is missing"
 _PAST = "earlier values in MLflow of evaluations that were repeated: only the last one is compared"
+_MODELS = "what MLflow's own files of registered models say (MLmodel, requirements.txt): only that no others are there"
 _ONE_FILE = "what MLflow shows: it is compared for studies, not for single files"
 
 
@@ -45,7 +47,9 @@ def _projected(project: Project, verdict: Verdict) -> Verdict:
         return replace(verdict, not_proven=(*verdict.not_proven, _ONE_FILE))
     checked: dict[str, int] = {}
     found = [finding for study in studies for finding in check_projection(project, study, checked)]
-    return verdict.extended(checked, found, not_proven=(*verdict.not_proven, _PAST))
+    return verdict.extended(
+        checked, found, not_proven=(*verdict.not_proven, _PAST, *([_MODELS] if checked.get(CHECKED) else []))
+    )
 
 
 def check_projection(project: Project, study: str, checked: dict[str, int]) -> list[Finding]:
@@ -64,6 +68,7 @@ def check_projection(project: Project, study: str, checked: dict[str, int]) -> l
         for record in records:
             findings += _check_record(client, record, runs)
         findings += _check_strangers(study, records, runs)
+        findings += check_versions(client, project, study, records=records, runs=runs, checked=checked)
         return findings
     except GsfError:
         raise

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,14 +82,30 @@ def experiment_id(client: MlflowClient, project: Project, study: str) -> str:
 def connect_to_existing(project: Project) -> MlflowClient:
     """As `connect`, but a database in a file has to be there: a question must not create one."""
     uri = tracking_uri(project)
-    if (file := database_file(uri)) is not None and not file.is_file():
-        raise TrackingError(f"{shown_uri(uri)}: no such database, must be there to be read: run `gsf mlflow sync`")
+    if (file := database_file(uri)) is not None:
+        if not file.is_file():
+            raise TrackingError(f"{uri}: no such database, must be there to be read: run `gsf mlflow sync`")
+        _check_database(file, uri)
     return connect(project)
 
 
 def database_file(uri: str) -> Path | None:
     """The file of an SQLite database; None of any other."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _check_database(file: Path, uri: str) -> None:
+    """Raise TrackingError unless the file is a database of MLflow: it would put its tables into an empty one."""
+    try:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=LOCK_SECONDS)
+        ) as database:
+            database.execute("SELECT count(*) FROM experiments")
+    except sqlite3.DatabaseError as error:
+        raise TrackingError(
+            f"{uri}: cannot be read, must be a database of MLflow: {error}; `gsf mlflow rebuild --force` makes it anew"
+            " from journals and receipts, and keeps the damaged one aside"
+        ) from None
 
 
 def shown_uri(uri: str) -> str:

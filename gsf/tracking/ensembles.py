@@ -51,6 +51,7 @@ def ensemble_record(project: Project, *, study: str, run: str) -> Record:
         tags=draft.tags,
         points=(),
         measured=measured_by(ENSEMBLE, outputs.get("metrics.json")),
+        protocols={},  # its members have looked, each by its own
         data=tuple(data_of(project, receipt, context="test")),
         files=draft.files,
         problems=tuple(draft.problems),

@@ -15,23 +15,12 @@ from gsf.project import Project
 from gsf.provenance.evaluated import broken_down
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
-from gsf.tables import read_table
 from gsf.tracking.cost import cost_of
 from gsf.tracking.journal import TRAINING_KEY, Journal, Params, Status, read_journal
+from gsf.tracking.points import Point, journal_points, table_points
 
-CURVES = ("lr", "train_loss", "train_top1", "val_loss", "val_top1")
 EVALUATED = ("top1", "top5", "mean_class", "pair_accuracy", "ece")
 _SECTIONS = {"models": "model", "recipes": "recipe", "imports": "model"}
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point of a curve; `time` in seconds since 1970."""
-
-    metric: str
-    step: int  # the epoch; of what the machine gave: seconds since the training began
-    value: float
-    time: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +55,7 @@ class Record:
     tags: dict[str, str]
     points: tuple[Point, ...]
     measured: dict[str, float]  # 8x1x1.top1: 0.9; cost.parameters_m: 11.2
+    protocols: dict[str, dict[str, Any]]  # how each evaluation looked at the videos, as its receipt has it
     data: tuple[Data, ...]
     files: dict[str, Path]  # by name among the run's artefacts
     problems: tuple[str, ...]  # what was left out, and why
@@ -113,6 +103,7 @@ class Draft:
     params: Params = field(default_factory=dict)
     points: dict[tuple[str, int], Point] = field(default_factory=dict)
     measured: dict[str, float] = field(default_factory=dict)
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: list[Data] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -127,7 +118,7 @@ def _record(
     started, ended = (journal.started, journal.ended) if journal else (None, None)
     if journal is not None:
         draft.params = dict(journal.params)
-        for point in _journal_points(journal):  # of two samples of one second the first, which may be shown already
+        for point in journal_points(journal):  # of two samples of one second the first, which may be shown already
             draft.points.setdefault((point.metric, point.step), point)
     if receipt is not None:
         sealed = project.train_receipt(study, run).stat().st_mtime
@@ -147,6 +138,7 @@ def _record(
         tags=draft.tags,
         points=tuple(sorted(draft.points.values(), key=lambda point: (point.step, point.metric))),
         measured=draft.measured,
+        protocols=draft.protocols,
         data=tuple(draft.data),
         files=draft.files,
         problems=tuple(draft.problems),
@@ -163,7 +155,7 @@ def _add_training(project: Project, draft: Draft, receipt: Receipt, *, path: Pat
         draft.data += data_of(project, receipt, context="train")
     outputs = add_files(project, draft, receipt, path=path, folder="train")
     _add_cost(project, draft, receipt)
-    for point in _table_points(outputs.get("curves.csv"), sealed):
+    for point in table_points(outputs.get("curves.csv"), sealed):
         known = draft.points.get((point.metric, point.step))
         if known is None or known.value != point.value:  # the journal knows the time, the table is bound to the receipt
             draft.points[point.metric, point.step] = point
@@ -188,6 +180,8 @@ def _add_evaluation(project: Project, draft: Draft, receipt: Receipt, *, of: Rec
     draft.data += [item for item in data_of(project, receipt, context="test") if item not in draft.data]
     outputs = add_files(project, draft, receipt, path=path, folder=f"evaluate/{protocol}")
     draft.measured |= measured_by(protocol, outputs.get("metrics.json"))
+    file = project.relative(project.params_file("protocols", protocol))
+    draft.protocols[protocol] = dict(receipt.content["params"].get(file, {}))
 
 
 def add_files(project: Project, draft: Draft, receipt: Receipt, *, path: Path, folder: str) -> dict[str, Path]:
@@ -206,22 +200,6 @@ def add_files(project: Project, draft: Draft, receipt: Receipt, *, path: Path, f
     draft.files[f"{folder}/receipt.json"] = path
     draft.files |= {f"{folder}/{name}": output for name, output in found.items()}
     return found
-
-
-def _journal_points(journal: Journal) -> Iterator[Point]:
-    for epoch in journal.epochs:
-        for name, value in epoch.metrics.items():
-            yield Point(metric=name, step=epoch.epoch, value=value, time=epoch.time)
-    for sample in journal.system:
-        for name, value in sample.metrics.items():
-            yield Point(metric=name, step=round(sample.time - journal.started), value=value, time=sample.time)
-
-
-def _table_points(path: Path | None, time: float) -> Iterator[Point]:
-    for row in read_table(path, ("epoch", *CURVES)) if path else ():
-        for name in CURVES:
-            if row[name]:
-                yield Point(metric=name, step=int(row["epoch"]), value=float(row[name]), time=time)
 
 
 def _receipt_params(receipt: Receipt) -> Params:

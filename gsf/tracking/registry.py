@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PROTOCOL = "gsf.protocol"  # the tag of a version that was registered with a protocol of its own
-_TRAIN, _CHECKPOINT, _SERVED = "gsf.receipt.train", "gsf.checkpoint", "gsf.served"
+VERIFIED, CHECKPOINT, SERVED, TRAIN = "gsf.verified", "gsf.checkpoint", "gsf.served", "gsf.receipt.train"
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ def register(
     """
     study = study or load(Plan, project.plan_file).study
     record, verdict = _verified(project, study, run)
-    config = _config(project.checkpoint(study, run))
+    config = config_of(project.checkpoint(study, run))
     wanted = _Wanted(
         record=record,
         name=name or f"{study}.{run}",
         verdict=verdict,
         config=config,
-        served=_served(project, record, config, protocol),
+        served=served_by(project, record, config, protocol),
         protocol=protocol,
     )
     uri = shown_uri(tracking_uri(project))
@@ -112,10 +112,10 @@ def _verified(project: Project, study: str, run: str) -> tuple[Record, str]:
     if not place.is_file():
         raise TrackingError(f"{project.relative(place)}: no such receipt, must be here: train {run}, or `dvc pull`")
     record = collect(project, study=study, run=run)[-1]
-    receipt = study_chain(project, study).receipts.get(record.tags[_TRAIN])
+    receipt = study_chain(project, study).receipts.get(record.tags[TRAIN])
     if receipt is None:
         raise TrackingError(
-            f"{study}/{run}: receipt {record.tags[_TRAIN][:12]} of its training is not behind the results of {study},"
+            f"{study}/{run}: receipt {record.tags[TRAIN][:12]} of its training is not behind the results of {study},"
             f" must be: evaluate it, then `gsf report {study}`"
         )
     wanted = receipt.outputs[project.relative(path)]
@@ -131,7 +131,7 @@ def _verified(project: Project, study: str, run: str) -> tuple[Record, str]:
     return record, verdict.summary()
 
 
-def _served(project: Project, record: Record, config: dict[str, Any], protocol: str | None) -> dict[str, Any]:
+def served_by(project: Project, record: Record, config: dict[str, Any], protocol: str | None) -> dict[str, Any]:
     """How the network looks at videos: frames as the receipts say that those behind its results were made."""
     network = validate(Model, config["model"], where=f"{record.name}: model")
     benchmark = str(record.params["benchmark"])
@@ -153,22 +153,32 @@ def _served(project: Project, record: Record, config: dict[str, Any], protocol: 
     return served_as(network, chosen, extract)
 
 
-def _tags(project: Project, wanted: _Wanted) -> dict[str, str]:
-    record = wanted.record
+def version_tags(record: Record, *, verdict: str, checkpoint: str, served: str, protocol: str | None) -> dict[str, str]:
+    """The tags of a version.
+
+    Args:
+        record: the training.
+        verdict: on its study, in a line.
+        checkpoint: sha256 of the weights.
+        served: sha256 of how the network looks at videos.
+        protocol: by which file of params/protocols, where one was asked for.
+    """
     results = {name: f"{value:.4f}" for name, value in record.measured.items() if not name.endswith((".low", ".high"))}
     tags = {name: value for name, value in record.tags.items() if name.startswith("gsf.")}
-    tags |= {
-        "gsf.verified": wanted.verdict,
-        _CHECKPOINT: sha256_file(project.checkpoint(record.study, record.run)),
-        _SERVED: sha256_bytes(canonical_json(wanted.served)),
-    }
-    return tags | results | ({} if wanted.protocol is None else {PROTOCOL: wanted.protocol})
+    tags |= {VERIFIED: verdict, CHECKPOINT: checkpoint, SERVED: served}
+    return tags | results | ({} if protocol is None else {PROTOCOL: protocol})
 
 
 def _register(client: MlflowClient, project: Project, wanted: _Wanted) -> Registered:
     record, name, verdict = wanted.record, wanted.name, wanted.verdict
     project_record(client, project, record)
-    tags = _tags(project, wanted)
+    tags = version_tags(
+        record,
+        verdict=verdict,
+        checkpoint=sha256_file(project.checkpoint(record.study, record.run)),
+        served=sha256_bytes(canonical_json(wanted.served)),
+        protocol=wanted.protocol,
+    )
     known = _version(client, name, tags)
     if known is not None:
         for key, value in tags.items():  # it may have been evaluated under another protocol since
@@ -214,7 +224,7 @@ def _write_model(folder: Path, project: Project, wanted: _Wanted, *, model_id: s
     )
 
 
-def _config(path: Path) -> dict[str, Any]:
+def config_of(path: Path) -> dict[str, Any]:
     """What a checkpoint says of itself: model, classes, epoch, seed."""
     from safetensors import safe_open
 
@@ -225,7 +235,7 @@ def _config(path: Path) -> dict[str, Any]:
 def _version(client: MlflowClient, name: str, tags: dict[str, str]) -> Any | None:
     """The version of a model that was registered for the receipt of a training, to look at videos in the same way."""
     for item in client.search_model_versions(f"name = '{name}'"):
-        if all(item.tags.get(key) == tags[key] for key in (_TRAIN, _SERVED)):
+        if all(item.tags.get(key) == tags[key] for key in (TRAIN, SERVED)):
             return item
     return None
 

@@ -12,7 +12,8 @@ from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.tables import read_table
 from gsf.tracking.journal import TRAINING_KEY, Params
 from gsf.tracking.pictures import draw_confusion, draw_curves
-from gsf.tracking.record import Data, Point, Record
+from gsf.tracking.points import Point
+from gsf.tracking.record import Data, Record
 from gsf.tracking.system import PREFIX
 
 if TYPE_CHECKING:

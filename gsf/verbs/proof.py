@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from gsf.verbs.options import Verbs
+from gsf.verbs.options import Verbs, at_least
 
 
 def add(verbs: Verbs) -> None:
@@ -20,8 +20,8 @@ def add(verbs: Verbs) -> None:
     verify.add_argument("target", nargs="?", help="a study or a file; default: all studies with results")
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
-    verify.add_argument("--replay", type=int, metavar="N", help="extract and score N random videos again")
-    verify.add_argument("--seed", type=int, default=0, help="of the choice of these videos")
+    verify.add_argument("--replay", type=at_least(1), metavar="N", help="extract and score N random videos again")
+    verify.add_argument("--seed", type=at_least(0), default=0, help="of the choice of these videos")
     verify.add_argument("--mlflow", action="store_true", help="compare what MLflow shows with journals and receipts")
     verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)

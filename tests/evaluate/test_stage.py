@@ -290,7 +290,7 @@ def test_every_shipped_protocol_is_valid_and_named_by_its_numbers() -> None:
         assert protocol.name == path.stem == f"{protocol.frames}x{protocol.clips}x{protocol.crops}{dense}{time}"
 
 
-@pytest.mark.parametrize("time", ["reversed", "frozen"])
+@pytest.mark.parametrize("time", ["reversed", "shuffled", "frozen"])
 def test_another_order_of_frames_is_what_the_network_is_shown(project: Project, time: str) -> None:
     file = project.params_file("protocols", "2x2x3")
     other = file.with_name("other.yaml")

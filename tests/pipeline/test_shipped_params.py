@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from gsf.data.init_published import init_published
 from gsf.data.subsets import read_subsets
 from gsf.exchange.about import About
 from gsf.params.base import Strict, load
@@ -15,6 +18,7 @@ from gsf.params.study import NO_ADDITIONS, NO_SUBSETS, Plan
 from gsf.pipeline import study
 from gsf.project import Project
 from gsf.store.plan import read_additions
+from tests.data.published.small import write
 from tests.pipeline.tiny import ROOT
 
 SCHEMAS: dict[str, type[Strict]] = {
@@ -44,6 +48,20 @@ def test_a_shipped_parameter_file_is_valid(name: str) -> None:
     else:
         item = load(SCHEMAS[path.parent.name], ROOT / path)
         assert item.model_dump()["name"] == path.stem
+
+
+def test_the_documented_study_of_an_ensemble_names_files_that_are_shipped(tmp_path: Path) -> None:
+    text = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- study: (\S+) -->\n\n```yaml\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    project = Project(tmp_path)
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    (tmp_path / "videos").mkdir()
+    init_published(project, "ssv1", tmp_path / "videos", format="ssv1", annotations=write(tmp_path / "lists", "ssv1"))
+    project.params_file("studies", found[1]).write_text(found[2], encoding="utf-8")
+    (ensemble,) = study.resolve(project, found[1]).ensembles.values()
+    names = ["gsf-8-s0/8x2x1", "gsf-12-s0/12x2x1", "gsf-16-s0/16x1x1", "gsf-24-s0/24x1x1"]
+    assert [member.name for member in ensemble.weighted()] == names
 
 
 def test_the_recipe_without_validation_differs_from_the_published_one_in_the_choice_of_the_epoch_alone() -> None:

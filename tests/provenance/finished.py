@@ -92,10 +92,13 @@ def _evaluate(project: Project, run: str, value: float) -> None:
     seal_evaluation(project, run, BENCHMARK, _data(project))
 
 
-def seal_evaluation(project: Project, run: str, benchmark: str, data: Sequence[Input]) -> None:
+def seal_evaluation(
+    project: Project, run: str, benchmark: str, data: Sequence[Input], *, subsets: str | None = None
+) -> None:
     """The receipt of an evaluation whose outputs are what lies there."""
     place = (STUDY, run, PROTOCOL)
-    words = f"gsf evaluate {benchmark} --study {STUDY} --run {run} --protocol {PROTOCOL} --threads 1"
+    asked = f"--subsets {subsets} " if subsets else ""
+    words = f"gsf evaluate {benchmark} --study {STUDY} --run {run} --protocol {PROTOCOL} {asked}--threads 1"
     weights = linked_inputs(project, project.train_receipt(STUDY, run), [project.checkpoint(STUDY, run)])
     seal(
         project,

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gsf.cli import main
 from gsf.data.lists import read_manifest
+from gsf.evaluate.measuring import measuring_of, write_measured
 from gsf.evaluate.scores import read_scores, write_scores
 from gsf.project import Project
 from gsf.provenance.findings import Finding, Verdict
-from gsf.provenance.receipt import read_receipt
+from gsf.provenance.hashing import sha256_file
+from gsf.provenance.receipt import linked_inputs, read_receipt
 from gsf.report import replay
+from gsf.report.recompute import recomputed
 from gsf.report.replay import check_replayed, chosen, replayed
 from gsf.train.device import deterministic
 from tests.evaluate.test_stage import PLACE, evaluate, write_training
+from tests.provenance.finished import rewrite
 
 STAGE = "evaluate@s-gsf-s0-2x2x3"
 
@@ -69,6 +76,19 @@ def test_other_logits_are_broken_and_nearly_equal_ones_close(project: Project) -
     assert {(item.kind, item.link) for item in found(project)} == {("broken", STAGE)}
 
 
+def test_scores_forged_with_the_metrics_and_the_receipt_that_rest_on_them_are_broken(project: Project) -> None:
+    scores, path = read_scores(project.scores(*PLACE)), project.evaluate_receipt(*PLACE)
+    scores.logits[:] = -scores.logits
+    write_measured(project.evaluated(*PLACE), scores, measuring_of(project, "arrow", None)[0])
+    before = read_receipt(path)
+    rewrite(path, outputs={name: sha256_file(project.root / name) for name in before.outputs})
+    folder = project.results("s") / "receipts"
+    (folder / f"{before.digest}.json").rename(folder / f"{read_receipt(path).digest}.json")
+    shutil.copy(path, folder / f"{read_receipt(path).digest}.json")
+    assert linked_inputs(project, path, project.evaluated(*PLACE).outputs)  # the chain agrees with itself
+    assert {(item.kind, item.link) for item in found(project)} == {("broken", STAGE)}
+
+
 def test_frames_of_another_video_are_broken_and_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     decode = replay.decode
     monkeypatch.setattr(replay, "decode", lambda *args: list(decode(*args))[::-1])
@@ -100,3 +120,21 @@ def test_the_verdict_says_what_was_not_replayed(evaluated: Project) -> None:
     assert isinstance(after, Verdict)
     assert after.ok
     assert "beyond the 1 that seed 0 chose; trainings, which were not run again" in after.not_proven[0]
+
+
+@pytest.mark.parametrize("again", [recomputed, partial(replayed, count=1, seed=0)])
+def test_verdict_of_a_single_file_says_that_nothing_was_done_again(
+    evaluated: Project, again: Callable[[Project, Verdict], Verdict]
+) -> None:
+    after = again(evaluated, Verdict("data/arrow/shards/00.lmdb", True, {}, (), ("before",)))
+    assert after.findings == ()
+    assert after.not_proven[0] == "before"
+    assert after.not_proven[1].endswith("so nothing was")
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "some"])
+def test_replay_of_no_videos_is_refused(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", f"--replay={count}"])
+    assert ended.value.code == 2
+    assert f"--replay: is '{count}', must be an integer of 1 or more" in capsys.readouterr().err

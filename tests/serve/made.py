@@ -22,7 +22,7 @@ from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.serve.saved import save, served_as
-from gsf.tracking.registry import _config
+from gsf.tracking.registry import config_of
 
 JSON = {"Content-Type": "application/json"}
 
@@ -36,7 +36,7 @@ def write_model(project: Project, folder: Path, *, protocol: str) -> Path:
         folder,
         checkpoint=checkpoint,
         receipt=project.train_receipt("s", "gsf-s0"),
-        config=_config(checkpoint),
+        config=config_of(checkpoint),
         served=served_as(
             load(Model, project.params_file("models", "gsf")),
             load(Protocol, project.params_file("protocols", protocol)),

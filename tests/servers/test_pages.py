@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
@@ -20,6 +21,13 @@ from tests.tracking.fabricated import BENCHMARK, evaluate, make_project, train, 
 pytestmark = pytest.mark.mlflow
 
 RUNS = {"tsn-s0": 0.25, "gsm-s0": 0.5, "gsf-s0": 0.75}
+SIZE = "2400,1600"
+# What a page must say; its picture is of the same page.
+PICTURED = {
+    "table": {*RUNS, "model.temporal", "8x1x1.top1", "cost.multiply_adds_g"},
+    "compare": {*RUNS, "train_loss", "val_top1"},
+    "differences": {*RUNS, f"Comparing {len(RUNS)} Runs from 1 Experiment", "gsf.manifest"},
+}
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "screenshot.py"
 
 
@@ -63,7 +71,7 @@ def texts(page: str) -> list[str]:
 
 def look(screenshot: ModuleType, project: Project, host: str, page: str) -> list[str]:
     address = host + screenshot.page(project, "demo", page)
-    return texts(screenshot.render(address, "--dump-dom", size="2400,1600"))
+    return texts(screenshot.render(address, "--dump-dom", size=SIZE))
 
 
 def test_table_shows_variants_accuracies_costs_and_data(screenshot: ModuleType, shown: Project, host: str) -> None:
@@ -83,8 +91,22 @@ def test_comparison_shows_variants_accuracies_costs_and_data(screenshot: ModuleT
     assert sha256_file(shown.manifest(BENCHMARK)) in seen
 
 
-def test_picture_is_written(screenshot: ModuleType, shown: Project, host: str, tmp_path: Path) -> None:
-    path = tmp_path / "table.png"
-    screenshot.render(host + screenshot.page(shown, "demo", "table"), f"--screenshot={path}")
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert path.stat().st_size > 20_000  # an empty page has less
+@pytest.mark.parametrize("page", PICTURED)
+def test_picture_shows_what_its_page_is_for(
+    page: str, screenshot: ModuleType, shown: Project, host: str, tmp_path: Path
+) -> None:
+    path, address = tmp_path / "page.png", host + screenshot.page(shown, "demo", page)
+    assert PICTURED[page] <= set(texts(screenshot.render(address, "--dump-dom", size=SIZE)))
+    screenshot.render(address, f"--screenshot={path}", size=SIZE)
+    blank = tmp_path / "blank.png"
+    screenshot.render(f"{host}/#/nothing/is/here", f"--screenshot={blank}", size=SIZE)
+    assert drawn(path) > 2 * drawn(blank)
+
+
+def drawn(path: Path) -> float:
+    """The share of a picture that is not its commonest colour."""
+    picture = Image.open(path).convert("RGB")
+    assert picture.size == tuple(int(side) for side in SIZE.split(","))
+    counts = picture.getcolors(picture.width * picture.height)
+    assert counts is not None
+    return 1 - max(count for count, _ in counts) / (picture.width * picture.height)

@@ -10,9 +10,12 @@ from PIL import Image
 
 from gsf.errors import DataError, ParamsError
 from gsf.project import Project
+from gsf.provenance.hashing import canonical_json
+from gsf.provenance.receipt import read_receipt
+from gsf.site.build import site_files
 from gsf.site.curves import read_curves
 from gsf.site.draw_frames import draw_frames
-from gsf.site.draw_gates import Asked, draw_gates
+from gsf.site.draw_gates import Asked, chosen_run, draw_gates
 from gsf.site.frames import frame_sheets
 from gsf.site.gates import gate_pictures
 from gsf.site.study import read_study
@@ -102,6 +105,31 @@ def test_frames_of_videos_with_terms_stay_out_of_the_project(copy: Project, tmp_
                 draw(to)
     draw_gates(copy, Asked("demo", to=tmp_path / "mine", videos=("left/test_000.mp4",)))
     assert (tmp_path / "mine" / "gsf-s0" / "left-test_000.mp4.png").is_file()
+
+
+def test_network_that_looks_both_ways_is_drawn_before_a_causal_one(copy: Project) -> None:
+    receipt = read_receipt(copy.train_receipt("demo", "gsf-s0"))
+    model = receipt.content["params"]["params/models/gsf.yaml"]
+    causal = receipt.content | {
+        "stage": "train@demo-gsf-causal-s0",
+        "command": receipt.content["command"].replace("gsf-s0", "gsf-causal-s0"),
+        "params": receipt.content["params"] | {"params/models/gsf.yaml": model | {"causal": True}},
+    }
+    folder = copy.results("demo") / "receipts"
+    (folder / "causal.json").write_bytes(canonical_json(causal))
+    assert chosen_run(copy, Asked("demo")) == ("arrow", "gsf-s0")
+    assert chosen_run(copy, Asked("demo", run="gsf-causal-s0")) == ("arrow", "gsf-causal-s0")
+    (folder / f"{receipt.digest}.json").unlink()
+    assert chosen_run(copy, Asked("demo")) == ("arrow", "gsf-causal-s0")
+
+
+def test_page_says_which_way_a_network_looks(copy: Project, site: dict[str, bytes]) -> None:
+    assert b"to the frame before or after" in site["study/demo.html"]
+    path = copy.results("demo") / "gates" / "gsf-s0" / "gates.json"
+    path.write_text(path.read_text("utf-8").replace("gate to the frame before", "gate to the frame after"), "utf-8")
+    page = dict(site_files(copy, ["demo"]))["study/demo.html"]
+    assert b"the network looks only backwards" in page
+    assert b"frame before" not in page
 
 
 def test_what_cannot_be_drawn_is_said(shown: Project) -> None:

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsf.errors import ProvenanceError
+from gsf.params.base import load
+from gsf.params.protocol import Protocol
 from gsf.project import Project
+from gsf.site import published
 from gsf.site.confusion import confusion_of, scores_of
 from gsf.site.cost_chart import cost_chart
 from gsf.site.curves import curve_chart, read_curves
@@ -19,15 +22,19 @@ from gsf.site.gains import gain_chart, gains_of
 from gsf.site.intervals import Point, interval_chart
 from gsf.site.measure_speed import measure_speed
 from gsf.site.networks import network_of
+from gsf.site.pages import render
 from gsf.site.plots import spread
 from gsf.site.published import published_for
 from gsf.site.speed import SPEED, read_speeds
 from gsf.site.study import BenchmarkInfo, StudyData, main_metrics, metric_name, read_study
+from gsf.site.study_page import study_context
 from gsf.site.svg import Axis
 from gsf.site.table import table_of
 from gsf.site.times import time_chart, time_tables
 from gsf.site.trace_page import trace_context
+from tests.provenance.finished import REPOSITORY
 from tests.site.made import PROTOCOLS, RUNS
+from tests.site.reading import read
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +192,36 @@ def test_orders_of_frames_become_one_row_a_run() -> None:
     assert table.times == ["reversed", "frozen"]
     chart = time_chart(table)
     assert "gsf-s0: forward 90.0, reversed 10.0, frozen 50.0" in chart
+    assert table.classes == ()  # of records from before there were classes
+
+
+def _timed(run: str, time: str, per_class: dict[str, list[float]]) -> dict[str, object]:
+    values = {"first_value": 0.5, "second_value": 0.5, "difference": 0.0, "low": 0.0, "high": 0.0, "real": False}
+    place = {"benchmark": "arrow", "protocol": "8x1x1", "metric": "top1", "time": time, "per_class": per_class}
+    return {**place, **values, "first": [run, "8x1x1"], "second": [run, f"8x1x1-{time}"]}
+
+
+def test_orders_of_frames_are_shown_by_class_and_those_that_lose_most_come_first(shown: Project) -> None:
+    records = [
+        _timed("tsn-s0", "reversed", {"stay": [0.8, 0.8], "left": [0.4, 0.4]}),
+        _timed("gsf-s0", "reversed", {"stay": [0.9, 0.9], "left": [1.0, 0.0]}),
+        _timed("gsf-s0", "frozen", {"stay": [0.9, 0.7], "left": [1.0, 0.25]}),
+    ]
+    (table,) = time_tables(records)
+    assert [(item.name, item.values) for item in table.classes] == [
+        ("left", ((0.4, 0.4, None), (1.0, 0.0, 0.25))),
+        ("stay", ((0.8, 0.8, None), (0.9, 0.9, 0.7))),
+    ]
+    study = replace(read_study(shown, "demo"), times=records)
+    context = study_context(shown, study, videos={"arrow": Counter()}, gates=[])
+    common = {"studies": [study], "commit": None, "listed": {"arrow": None}}
+    page = read(render("study.html", study.page, {**common, **context}))
+    (found,) = (item for item in page.all("details") if "By class" in next(item.all("summary")).text)
+    rows = [[cell.text for cell in row.all("td")] for row in found.all("tr")]
+    assert rows[2:] == [
+        ["40.0", "40.0", "none", "100.0", "0.0", "25.0"],
+        ["80.0", "80.0", "none", "90.0", "90.0", "70.0"],
+    ]
 
 
 def test_the_page_of_a_number_has_the_commands_in_the_order_in_which_they_run(shown: Project, study: StudyData) -> None:
@@ -242,7 +279,14 @@ def test_labels_keep_their_distance_and_order(wanted: list[float]) -> None:
 
 
 def test_published_figures_are_whole() -> None:
-    from gsf.site import published
-
-    rows = json.loads((published.Path(published.__file__).parent / "published.json").read_bytes())
+    rows = json.loads((Path(published.__file__).parent / "published.json").read_bytes())
     assert len(rows) == len(published._all()) == len({json.dumps(row, sort_keys=True) for row in rows})
+
+
+def test_published_figures_of_one_network_stand_under_a_protocol_that_is_shipped() -> None:
+    rows = [row for row in published._all() if row.frames is not None]
+    assert len(rows) > 20
+    for row in rows:
+        name = row.protocol.removesuffix(" (assumed)")
+        protocol = load(Protocol, REPOSITORY / "params" / "protocols" / f"{name}.yaml")
+        assert (protocol.frames, protocol.time) == (row.frames, "forward"), row

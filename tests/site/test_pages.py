@@ -70,7 +70,7 @@ def test_every_page_can_be_read_aloud(pages: tuple[dict[str, bytes], dict[str, E
             if element.tag == "table":
                 assert next(element.all("caption")).text, where
             if element.tag == "th":
-                assert element.attributes.get("scope") in ("row", "col"), where
+                assert element.attributes.get("scope") in ("row", "col", "colgroup"), where
                 assert element.text, where
             if element.tag in _LABELLED:
                 label = element.above("label")

@@ -9,6 +9,7 @@ import pytest
 
 from gsf.project import Project
 from tests.tracking.fabricated import make_project
+from tests.tracking.with_networks import finish_with_networks
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         connect(Project(root))
     return root / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def networks(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished study whose checkpoints can be registered; read only."""
+    return finish_with_networks(small_data, tmp_path_factory.mktemp("networks") / "project")
 
 
 @pytest.fixture

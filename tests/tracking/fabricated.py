@@ -10,7 +10,8 @@ from gsf.provenance.hashing import canonical_json, write_atomically
 from gsf.provenance.receipt import Input, Receipt, StageResult, root_input, seal
 from gsf.tables import write_table
 from gsf.tracking.journal import JournalObserver
-from gsf.tracking.record import CURVES, journal_path
+from gsf.tracking.points import CURVES
+from gsf.tracking.record import journal_path
 
 BENCHMARK = "toy"
 CLASSES = ("left", "right")
@@ -85,22 +86,31 @@ def train(
 
 
 def evaluate(
-    project: Project, run: str, trained: Receipt, *, protocol: str = "8x1x1", top1: float = 0.75, study: str = "demo"
+    project: Project,
+    run: str,
+    trained: Receipt,
+    *,
+    protocol: str = "8x1x1",
+    time: str = "forward",
+    top1: float = 0.75,
+    study: str = "demo",
 ) -> Receipt:
-    """Outputs and receipt of an evaluation."""
+    """Outputs and receipt of an evaluation; its protocol is named frames x clips x crops, and by its time."""
     metrics = {"n": 2, "top1": top1, "top5": 1.0, "mean_class": top1, "pair_accuracy": top1, "excluded": 1}
     metrics |= {"intervals": {"top1": [top1 / 2, 1.0]}}
     write_atomically(project.metrics(study, run, protocol), canonical_json(metrics))
     pairs = [("left", "left"), ("right", "left")]
     write_table(project.confusion(study, run, protocol), ("actual", "predicted"), pairs)
     checkpoint = project.relative(project.checkpoint(study, run))
+    frames, clips, crops = (int(number) for number in protocol.partition("-")[0].split("x"))
+    looks = {"name": protocol, "frames": frames, "clips": clips, "crops": crops, "time": time}
     weights = Input(path=checkpoint, sha256=trained.outputs[checkpoint], receipt=trained.digest)
     return seal(
         project,
         StageResult(
             stage=f"evaluate@{study}-{run}-{protocol}",
             command=["gsf", "evaluate", BENCHMARK, "--study", study, "--run", run, "--protocol", protocol],
-            params={},
+            params={f"params/protocols/{protocol}.yaml": looks},
             inputs=[*(root_input(project, path) for path in _manifest(project)), weights],
             outputs=[project.metrics(study, run, protocol), project.confusion(study, run, protocol)],
             entry="gsf.tracking.journal",

@@ -244,6 +244,22 @@ def test_table_of_a_study_shows_variant_data_and_accuracy_of_the_current_runs(pr
     assert len(client.search_runs([experiment.experiment_id], filter_string=view["searchFilter"])) == 1
 
 
+def test_table_shows_the_plainest_protocol_first_and_none_with_frames_out_of_order(project: Project) -> None:
+    trained = train(project, "gsf-s0")
+    for protocol, time in (
+        ("8x1x1", "forward"),
+        ("8x1x1-frozen", "frozen"),
+        ("16x1x1", "forward"),
+        ("8x10x3", "forward"),
+    ):
+        evaluate(project, "gsf-s0", trained, protocol=protocol, time=time)
+    ((study, _),) = sync(project).views
+    view = json.loads(connect(project).get_experiment_by_name(study).tags["mlflow.sharedViewState.gsf"])
+    shown = [column for column in view["selectedColumns"] if "top1" in column]
+    assert shown == ["metrics.`8x1x1.top1`", "metrics.`16x1x1.top1`", "metrics.`8x10x3.top1`"]
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`8x1x1.top1`", False)
+
+
 def test_password_of_a_server_is_not_shown() -> None:
     assert shown_uri("https://me:secret@mlflow.example.org/a") == "https://***@mlflow.example.org/a"
     assert shown_uri("sqlite:////srv/mlflow.db") == "sqlite:////srv/mlflow.db"

@@ -19,14 +19,9 @@ from gsf.tracking.connection import connect
 from gsf.tracking.rebuilding import rebuild
 from gsf.tracking.registry import register
 from tests.provenance.finished import rewrite
-from tests.tracking.with_networks import DESCRIBED, finish_with_networks
+from tests.tracking.with_networks import DESCRIBED
 
 RUN, NAME = "gsf-s0", "demo.gsf-s0"
-
-
-@pytest.fixture(scope="session")
-def networks(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return finish_with_networks(small_data, tmp_path_factory.mktemp("networks") / "project")
 
 
 @pytest.fixture

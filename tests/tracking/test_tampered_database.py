@@ -19,137 +19,9 @@ from gsf.tracking.checking import check_projection, projected
 from gsf.tracking.connection import connect
 from gsf.tracking.mlflow_projection import sync
 from gsf.tracking.record import journal_path
-from tests.tracking.fabricated import BENCHMARK, evaluate, make_project, train, write_journal
+from tests.tracking.fabricated import evaluate, make_project, train, write_journal
+from tests.tracking.tampered import DAMAGED_DATABASE, GSF, TAMPERED
 from tests.tracking.test_mlflow_projection import artefacts, runs_of
-
-GSF = "(SELECT run_uuid FROM runs WHERE name = 'gsf-s0')"
-
-ANOTHER_ID = "CASE substr(run_uuid, 1, 1) WHEN 'd' THEN 'e' ELSE 'd' END || substr(run_uuid, 2)"
-COPY_OF_RUN = (
-    "INSERT INTO runs (run_uuid, name, status, lifecycle_stage, experiment_id, artifact_uri, start_time, user_id)"
-    f" SELECT {ANOTHER_ID}, name, status, lifecycle_stage, experiment_id, artifact_uri, start_time + 1,"
-    " user_id FROM runs WHERE name = 'gsf-s0'"
-)
-
-# what is done to the database; the link that must be named; a word of what is said; a word of the remedy
-TAMPERED = {
-    "metric of an evaluation": (
-        f"UPDATE latest_metrics SET value = 0.99 WHERE key = '8x1x1.top1' AND run_uuid = {GSF};"
-        f"UPDATE metrics SET value = 0.99 WHERE key = '8x1x1.top1' AND run_uuid = {GSF}",
-        ("metrics/8x1x1.top1", "is 0.99, must be 0.75", "rebuild"),
-    ),
-    "metric of an evaluation in the table alone": (
-        f"UPDATE latest_metrics SET value = 0.99 WHERE key = '8x1x1.top1' AND run_uuid = {GSF}",
-        ("metrics/8x1x1.top1", "is 0.99, must be 0.75", "rebuild"),
-    ),
-    "metric of an evaluation in the history alone": (
-        f"UPDATE metrics SET value = 0.99 WHERE key = '8x1x1.top1' AND run_uuid = {GSF}",
-        ("metrics/8x1x1.top1", "is 0.99, must be 0.75", "rebuild"),
-    ),
-    "deleted metric": (
-        f"DELETE FROM latest_metrics WHERE key = '8x1x1.top5' AND run_uuid = {GSF};"
-        f"DELETE FROM metrics WHERE key = '8x1x1.top5' AND run_uuid = {GSF}",
-        ("metrics/8x1x1.top5", "is missing", "sync"),
-    ),
-    "invented metric": (
-        f"INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) SELECT '9x9x9.top1', 1, 1, {GSF}, 0, 0;"
-        "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan)"
-        f" SELECT '9x9x9.top1', 1, 1, {GSF}, 0, 0",
-        ("metrics/9x9x9.top1", "neither journal nor receipt", "rebuild"),
-    ),
-    "point of a curve": (
-        f"UPDATE metrics SET value = 0.99 WHERE key = 'val_top1' AND step = 2 AND run_uuid = {GSF}",
-        ("metrics/val_top1", "is 0.99 at step 2, must be", "rebuild"),
-    ),
-    "end of a curve in the table alone": (
-        f"UPDATE latest_metrics SET value = 0.99 WHERE key = 'val_top1' AND run_uuid = {GSF}",
-        ("metrics/val_top1", "table shows 0.99", "rebuild"),
-    ),
-    "deleted point": (
-        f"DELETE FROM metrics WHERE key = 'val_top1' AND step = 2 AND run_uuid = {GSF}",
-        ("metrics/val_top1", "lacks step 2", "sync"),
-    ),
-    "doubled point": (
-        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)"
-        f" SELECT key, value, timestamp + 1, run_uuid, step, is_nan FROM metrics WHERE key = 'val_top1' AND step = 2"
-        f" AND run_uuid = {GSF}",
-        ("metrics/val_top1", "step 2 more than once", "rebuild"),
-    ),
-    "invented point": (
-        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)"
-        f" SELECT key, value, timestamp, run_uuid, 9, is_nan FROM metrics WHERE key = 'val_top1' AND step = 3"
-        f" AND run_uuid = {GSF}",
-        ("metrics/val_top1", "step 9, of which nothing tells", "rebuild"),
-    ),
-    "parameter": (
-        f"UPDATE params SET value = '0.5' WHERE key = 'recipe.optimizer.lr' AND run_uuid = {GSF}",
-        ("params/recipe.optimizer.lr", "is 0.5, must be 0.01", "rebuild"),
-    ),
-    "deleted parameter": (
-        f"DELETE FROM params WHERE key = 'seed' AND run_uuid = {GSF}",
-        ("params/seed", "is missing, must be 0", "sync"),
-    ),
-    "invented parameter": (
-        f"INSERT INTO params (key, value, run_uuid) SELECT 'pretrained', 'more data', {GSF}",
-        ("params/pretrained", "neither journal nor receipt", "rebuild"),
-    ),
-    "tag": (
-        f"UPDATE tags SET value = '{'0' * 64}' WHERE key = 'gsf.receipt.8x1x1' AND run_uuid = {GSF}",
-        ("tags/gsf.receipt.8x1x1", "is 0000", "sync"),
-    ),
-    "deleted tag": (
-        f"DELETE FROM tags WHERE key = 'gsf.manifest' AND run_uuid = {GSF}",
-        ("tags/gsf.manifest", "is missing", "sync"),
-    ),
-    "invented tag": (
-        f"INSERT INTO tags (key, value, run_uuid) SELECT 'gsf.receipt.9x9x9', 'f', {GSF}",
-        ("tags/gsf.receipt.9x9x9", "neither journal nor receipt", "rebuild"),
-    ),
-    "digest of a dataset": (
-        "UPDATE datasets SET digest = '0123456789abcdef-test' WHERE digest LIKE '%-test'",
-        (f"datasets/{BENCHMARK}", "lacks the digest", "sync"),
-    ),
-    "source of a dataset": (
-        "UPDATE datasets SET dataset_source = '{\"manifest\": \"other.csv\"}' WHERE digest LIKE '%-train'",
-        (f"datasets/{BENCHMARK}", "other.csv", "rebuild"),
-    ),
-    "number of videos of a dataset": (
-        "UPDATE datasets SET dataset_profile = '{\"videos\": 9000, \"excluded\": 0}' WHERE digest LIKE '%-train'",
-        (f"datasets/{BENCHMARK}", "9000", "rebuild"),
-    ),
-    "state of a run": (
-        "UPDATE runs SET status = 'FAILED' WHERE name = 'gsf-s0'",
-        ("status", "is FAILED, must be FINISHED", "sync"),
-    ),
-    "run that was thrown away": (
-        "UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'gsf-s0'",
-        ("", "is deleted", "sync"),
-    ),
-    "run that is gone": (
-        "".join(
-            f"DELETE FROM {table} WHERE run_uuid = {GSF};" for table in ("latest_metrics", "metrics", "params", "tags")
-        )
-        + "DELETE FROM runs WHERE name = 'gsf-s0'",
-        ("", "has no run of this training", "sync"),
-    ),
-    "doubled run": (
-        f"{COPY_OF_RUN};"
-        f"INSERT INTO tags (key, value, run_uuid) SELECT key, value, {ANOTHER_ID} FROM tags"
-        " WHERE run_uuid = (SELECT run_uuid FROM runs WHERE name = 'gsf-s0' ORDER BY start_time LIMIT 1)",
-        ("", "2 runs show this one training", "rebuild"),
-    ),
-    "run of another training in its place": (
-        f"{COPY_OF_RUN};"
-        "INSERT INTO tags (key, value, run_uuid) SELECT key, iif(key = 'gsf.training_key', 'better', value),"
-        f" {ANOTHER_ID} FROM tags"
-        " WHERE run_uuid = (SELECT run_uuid FROM runs WHERE name = 'gsf-s0' ORDER BY start_time LIMIT 1)",
-        ("", "claims to be current", "rebuild"),
-    ),
-    "name of the experiment": (
-        "UPDATE experiments SET name = 'other' WHERE name = 'demo'",
-        (None, "has no experiment of this name", "sync"),
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +77,20 @@ def test_each_change_is_named_with_its_remedy(case: str, shown: Project, databas
     if remedy == "sync":
         sync(shown)
         assert not set(named) & set(check(shown))
+
+
+@pytest.mark.parametrize("case", DAMAGED_DATABASE)
+def test_damaged_database_is_an_error_with_its_remedy_and_stays_as_it_is(
+    case: str, shown: Project, tmp_path: Path
+) -> None:
+    project = Project(Path(shutil.copytree(shown.root, tmp_path / "copy")))
+    damage, (said, remedy) = DAMAGED_DATABASE[case]
+    damage(project.root / "mlflow.db")
+    left = {path.name: path.read_bytes() for path in project.root.glob("mlflow.db*")}
+    with pytest.raises(TrackingError, match=said) as raised:
+        check(project)
+    assert f"gsf mlflow {remedy}" in str(raised.value)
+    assert {path.name: path.read_bytes() for path in project.root.glob("mlflow.db*")} == left
 
 
 def test_verdict_of_a_study_is_broken_by_a_changed_database(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,28 @@ from gsf.errors import DataError, GsfError, ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark, Format
 from gsf.params.study import Study
+from gsf.pipeline.study import resolve
 from gsf.project import Project
 from gsf.provenance.receipt import read_receipt
 from gsf.tables import read_table
 from tests.data.project import make_project, make_video
 from tests.data.published.small import FILES, LEFT, RIGHT, write
+from tests.provenance.finished import REPOSITORY
 
 CLIPS = (
     "Archery/v_Archery_g08_c01.avi",
     "HandstandPushups/v_HandstandPushups_g08_c01.avi",  # published as v_HandStandPushups
     "v_Archery_g01_c01.mp4",  # flat, and in another container
 )
+# network, recipe and protocols by benchmark: docs/results.md says whose protocols they are
+PAPERS: dict[Format, tuple[str, ...]] = {
+    "ssv1": ("gsf-resnet50-224", "paper-last", "8x1x1", "8x2x3"),
+    "ssv2": ("gsf-resnet50-224", "paper-last", "8x1x1", "8x2x3"),
+    "kinetics400": ("gsf-resnet50-224", "paper-last", "8x1x1", "8x10x3-dense"),
+    "diving48": ("gsf-resnet50-16x224", "paper-diving48", "16x1x1", "16x2x1"),
+    "epic100": ("gsf-resnet50-16x224", "paper-last", "16x1x1", "16x2x3"),
+    "ucf101": ("gsf-resnet50-224", "paper-last", "8x1x1", "8x2x3"),
+}
 
 
 @pytest.fixture
@@ -58,6 +70,22 @@ def test_init_writes_a_benchmark_and_a_study_that_are_valid(project: Project, tm
     study = load(Study, project.params_file("studies", "mine"))
     assert study.experiments["gsf"].benchmark == "mine"
     assert "next: look at params/benchmarks/mine.yaml" in text
+
+
+@pytest.mark.parametrize("format", PAPERS)
+def test_init_writes_network_recipe_and_protocols_of_the_papers(
+    project: Project, tmp_path: Path, format: Format
+) -> None:
+    begin(project, tmp_path, format)
+    for kind in ("models", "recipes", "protocols"):
+        shutil.copytree(REPOSITORY / "params" / kind, project.root / "params" / kind, dirs_exist_ok=True)
+    plan = resolve(project, "mine")
+    (training,) = plan.experiments.values()
+    assert (training.model, training.recipe, *(item.protocol for item in plan.evaluations.values())) == PAPERS[format]
+
+
+def test_papers_are_known_of_every_benchmark() -> None:
+    assert PAPERS.keys() == FILES.keys()
 
 
 def test_init_says_what_was_published_what_is_missing_and_what_that_means(project: Project, tmp_path: Path) -> None:

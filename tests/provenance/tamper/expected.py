@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gsf.params.study import is_trained
 from gsf.project import ENSEMBLE
 from gsf.provenance.chain import Chain, stage_of_path
 from tests.provenance.tamper.damages import renamed
@@ -16,6 +17,7 @@ from tests.provenance.tamper.kinds import (
     KEPT_IN_CRATE,
     OUTSIDE,
     PACKED,
+    PICTURES,
     RESULTS,
     SIGNATURE,
     Artefact,
@@ -58,6 +60,8 @@ def expected(artefact: Artefact, damage: str, chain: Chain) -> Expected:
             return Expected("shallow", kind, links, frozenset({renamed(artefact.path)}))
         case "result":
             return _of_the_results(artefact, damage, kind)
+        case "drawn":
+            return _drawn(artefact, damage, kind)
         case "shown":
             shows_none = ("emptied", "deleted", "renamed", "rewritten")
             return _never() if damage in shows_none else _shallow(kind, artefact.path)
@@ -114,7 +118,11 @@ def _kept(artefact: Artefact, damage: str, kind: str, chain: Chain) -> Expected:
 def _stage_of_evidence(path: str) -> str:
     parts = path.removeprefix(f"{RESULTS}/evidence/").split("/")
     if len(parts) == 2:
-        return stage_of_path(f"data/{'/'.join(parts)}")
+        folder, name = parts
+        if is_trained(folder):
+            return stage_of_path(f"runs/demo/train/{folder}/{name}")
+        annotated = "annotated/" if name in ("summary.json", "subsets.csv") else ""
+        return stage_of_path(f"data/{folder}/{annotated}{name}")
     run, protocol, name = parts
     return stage_of_path(
         f"runs/demo/{f'ensemble/{run}' if protocol == ENSEMBLE else f'evaluate/{run}/{protocol}'}/{name}"
@@ -139,6 +147,22 @@ def _of_the_results(artefact: Artefact, damage: str, kind: str) -> Expected:
             return _shallow(kind, artefact.path, cell)
     if damage == "swapped":
         return _shallow(kind, artefact.path, str(artefact.sibling))
+    return _shallow(kind, artefact.path)
+
+
+def _drawn(artefact: Artefact, damage: str, kind: str) -> Expected:
+    if artefact.receipt is not None:
+        if damage == "forged":
+            return _never()
+        also = {"swapped": str(artefact.sibling), "renamed": renamed(artefact.path)}.get(damage, artefact.path)
+        return _shallow(kind, artefact.path, also)
+    if damage in ("other version", "rewritten"):
+        return _never()  # it says the same of the pictures' bytes
+    pictures = [f"{artefact.path.rpartition('/')[0]}/{name}" for name in PICTURES[artefact.path]]
+    if damage == "bit flipped":
+        return _shallow(kind, pictures[0])
+    if damage in _GONE:
+        return _shallow(kind, *pictures, *([renamed(artefact.path)] if damage == "renamed" else []))
     return _shallow(kind, artefact.path)
 
 

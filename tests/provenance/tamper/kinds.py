@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gsf.provenance.chain import Chain
+from gsf.provenance.drawn import FRAMES, GATES
 from tests.provenance.finished import STUDY
 from tests.provenance.tamper.project import PROTOCOL
 
@@ -16,6 +17,7 @@ Group = Literal[
     "kept",
     "evidence",
     "result",
+    "drawn",
     "shown",
     "root",
     "elsewhere",
@@ -43,7 +45,7 @@ class Artefact:
     group: Group
     path: str  # in the project, or a stage whose kept receipt it is
     sibling: str | None = None  # another of the same kind, to swap with
-    receipt: str | None = None  # in the work tree, which lists it
+    receipt: str | None = None  # in the work tree, which lists it; of a picture its index
     key: str | None = None  # of a parameter file: the number in it that is changed
     stage: str | None = None  # that wrote it
 
@@ -80,6 +82,7 @@ OUTPUTS = (
     _output("annotations, published", f"{MINE}/annotated/annotations.csv", f"{MINE}/annotated/receipt.json"),
     _output("classes, published", f"{MINE}/annotated/classes.csv", f"{MINE}/annotated/receipt.json"),
     _output("summary of annotations", f"{MINE}/annotated/summary.json", f"{MINE}/annotated/receipt.json"),
+    _output("subsets, published", f"{MINE}/annotated/subsets.csv", f"{MINE}/annotated/receipt.json"),
     _output("inventory", f"{ARROW}/inventory.csv", f"{ARROW}/inventory.receipt.json", f"{MINE}/inventory.csv"),
     _output("plan of a shard", f"{ARROW}/plan/00.csv", f"{ARROW}/plan/00.receipt.json", f"{ARROW}/plan/01.csv"),
     _output("shard", f"{ARROW}/shards/00.lmdb", f"{ARROW}/extracted/00.receipt.json", f"{ARROW}/shards/01.lmdb"),
@@ -147,30 +150,56 @@ KEPT = tuple(
 )
 
 _PROOF = f"{RESULTS}/evidence"
-EVIDENCE = tuple(
-    Artefact(
-        f"evidence: {path.split('/')[-1]}",
-        "evidence",
-        f"{_PROOF}/{path}",
-        sibling=f"{_PROOF}/{path.replace('gsf-s0', 'tsn-s0').replace('arrow', 'mine')}",
-        stage=stage,
+EVIDENCE = (
+    tuple(
+        Artefact(
+            f"evidence: {path.split('/')[-1]}",
+            "evidence",
+            f"{_PROOF}/{path}",
+            sibling=f"{_PROOF}/{path.replace('gsf-s0', 'tsn-s0').replace('arrow', 'mine')}",
+            stage=stage,
+        )
+        for path, stage in (
+            (f"gsf-s0/{PROTOCOL}/metrics.json", _stage("evaluate", "gsf-s0")),
+            (f"gsf-s0/{PROTOCOL}/scores.safetensors", _stage("evaluate", "gsf-s0")),
+            ("gsf-s0/curves.csv", _stage("train", "gsf-s0")),
+            ("gsf-s0/summary.json", _stage("train", "gsf-s0")),
+            ("arrow/inventory.csv", "inventory@arrow"),
+            ("arrow/manifest.csv", "manifest@arrow"),
+            ("arrow/manifest.json", "manifest@arrow"),
+        )
     )
-    for path, stage in (
-        (f"gsf-s0/{PROTOCOL}/metrics.json", _stage("evaluate", "gsf-s0")),
-        (f"gsf-s0/{PROTOCOL}/scores.safetensors", _stage("evaluate", "gsf-s0")),
-        ("arrow/inventory.csv", "inventory@arrow"),
-        ("arrow/manifest.csv", "manifest@arrow"),
-        ("arrow/manifest.json", "manifest@arrow"),
+    + tuple(
+        Artefact(
+            f"evidence: {name} of an ensemble",
+            "evidence",
+            f"{_PROOF}/both-s0/ensemble/{name}",
+            sibling=f"{_PROOF}/even-s0/ensemble/{name}",
+            stage=ENSEMBLES[0],
+        )
+        for name in ("metrics.json", "scores.safetensors")
     )
-) + tuple(
-    Artefact(
-        f"evidence: {name} of an ensemble",
-        "evidence",
-        f"{_PROOF}/both-s0/ensemble/{name}",
-        sibling=f"{_PROOF}/even-s0/ensemble/{name}",
-        stage=ENSEMBLES[0],
+    + tuple(
+        Artefact(f"evidence: {name} of annotations", "evidence", f"{_PROOF}/mine/{name}", stage="annotate@mine")
+        for name in ("summary.json", "subsets.csv")
     )
-    for name in ("metrics.json", "scores.safetensors")
+)
+
+_DRAWN = {"frames/arrow": (FRAMES, "000.webp", "001.webp"), "gates/gsf-s0": (GATES, "left.png", "right.png")}
+PICTURES = {f"{RESULTS}/{folder}/{index}": pictures for folder, (index, *pictures) in _DRAWN.items()}
+DRAWN = tuple(
+    item
+    for folder, (index, first, second) in _DRAWN.items()
+    for item in (
+        Artefact(
+            f"picture of {folder.split('/')[0]}",
+            "drawn",
+            f"{RESULTS}/{folder}/{first}",
+            sibling=f"{RESULTS}/{folder}/{second}",
+            receipt=f"{RESULTS}/{folder}/{index}",
+        ),
+        Artefact(index, "drawn", f"{RESULTS}/{folder}/{index}"),
+    )
 )
 
 TABLE = (
@@ -199,6 +228,7 @@ PARAMS = (
     Artefact("protocol", "params", f"params/protocols/{PROTOCOL}.yaml", "params/protocols/2x2x3.yaml", key="clips"),
     Artefact("imported network", "params", "params/imports/elsewhere.yaml", key="num_segments"),
     Artefact("additions", "params", "params/benchmarks/mine.additions.csv", key=",1"),
+    Artefact("subsets of a benchmark of one's own", "params", "params/benchmarks/own.subsets.csv"),
     Artefact("plan.yaml", "params", "params/plan.yaml", key="threads"),
     Artefact("weights of an ensemble, in plan.yaml", "params", "params/plan.yaml", key="gsf-s0/2x1x1:"),
     Artefact("study file", "none", f"params/studies/{STUDY}.yaml", key="threads"),
@@ -244,4 +274,5 @@ CROISSANTS = (
     Artefact("Croissant: records", "croissant", f"{CROISSANT}/manifest.parquet", f"{CROISSANT}/inventory.parquet"),
 )
 
-ARTEFACTS = (*OUTPUTS, *RECEIPTS, *KEPT, *EVIDENCE, *TABLE, *ROOTS, *PARAMS, *STATE, *SIGNED, *CRATES, *CROISSANTS)
+_IN_THE_PROJECT = (*OUTPUTS, *RECEIPTS, *KEPT, *EVIDENCE, *TABLE, *DRAWN, *ROOTS, *PARAMS, *STATE)
+ARTEFACTS = (*_IN_THE_PROJECT, *SIGNED, *CRATES, *CROISSANTS)

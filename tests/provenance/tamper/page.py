@@ -14,6 +14,7 @@ from tests.provenance.tamper.damages import DAMAGES
 from tests.provenance.tamper.kinds import ARTEFACTS, Group
 from tests.provenance.tamper.run import Matrix, Outcome, prepared
 from tests.small_project import make_data
+from tests.tracking.tampered import DAMAGED_DATABASE, TAMPERED, TAMPERED_FILES, TAMPERED_VERSIONS
 
 PAGE = REPOSITORY / "docs" / "tamper.md"
 COMMAND = "python -m tests.provenance.tamper.page"
@@ -24,6 +25,7 @@ _TITLES: dict[Group, str] = {
     "kept": "Receipts in `results/`",
     "evidence": "Evidence in `results/`",
     "result": "Results",
+    "drawn": "Pictures of `gsf frames` and `gsf gates`",
     "shown": "Tables shown elsewhere",
     "root": "Roots in git",
     "elsewhere": "Roots outside of the project",
@@ -48,7 +50,7 @@ def render(matrix: Matrix) -> str:
     ]
     for group, title in _TITLES.items():
         lines += ["", f"**{title}**", "", *_table(matrix, group)]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_mlflow()])
 
 
 def page(matrix: Matrix) -> str:
@@ -64,6 +66,34 @@ def _table(matrix: Matrix, group: Group) -> Iterator[str]:
         if artefact.group == group:
             words = [_words(matrix.cell(artefact, damage)) for damage in DAMAGES]
             yield f"| {artefact.kind} | {' | '.join(words)} |"
+
+
+def _mlflow() -> Iterator[str]:
+    """What MLflow shows, changed in each way that tests/tracking tries."""
+    rows = [
+        *((name, _of_a_run(link), remedy) for name, (_, (link, _, remedy)) in TAMPERED.items()),
+        *((name, f"`models/MODEL/1/{link}`", remedy) for name, (_, (link, _, remedy)) in TAMPERED_VERSIONS.items()),
+        *((name, f"`models/MODEL/1/files/{file}`", "rebuild") for name, (_, _, file) in TAMPERED_FILES.items()),
+        *((name, "the database", remedy) for name, (_, (_, remedy)) in DAMAGED_DATABASE.items()),
+    ]
+    yield "**MLflow (`gsf verify --mlflow`)**"
+    yield ""
+    yield (
+        f"{len(rows)} changes, each found and named with what mends it: {len(TAMPERED)} of what the database says of"
+        f" runs, {len(TAMPERED_VERSIONS)} of what it says of a registered model, {len(TAMPERED_FILES)} of the files of"
+        f" that model, {len(DAMAGED_DATABASE)} of the database's own file. `pytest tests/tracking/test_tampered_*.py`"
+        " tries them."
+    )
+    yield ""
+    yield "| change | what is named, after `mlflow:STUDY/` | remedy |"
+    yield "|---|---|---|"
+    for name, place, remedy in rows:
+        yield f"| {name} | {place} | `gsf mlflow {remedy}` |"
+
+
+def _of_a_run(link: str | None) -> str:
+    """The part of a run that is named, the run itself, or the study."""
+    return "the study" if link is None else f"`{f'RUN/{link}'.rstrip('/')}`"
 
 
 def _words(found: Outcome | None) -> str:

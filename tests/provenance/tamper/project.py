@@ -21,8 +21,8 @@ from gsf.data import inventory, listing, manifest
 from gsf.data.init_published import init_published
 from gsf.data.published import stage as annotate
 from gsf.evaluate import ensemble
-from gsf.evaluate.metrics import compute_metrics, confusion_rows
-from gsf.evaluate.scores import Scores, write_scores
+from gsf.evaluate.measuring import measuring_of, write_measured
+from gsf.evaluate.scores import Scores
 from gsf.params.base import load
 from gsf.params.study import Plan
 from gsf.pipeline.study import activate
@@ -36,6 +36,7 @@ from gsf.tables import write_table
 from tests.data.project import make_video
 from tests.data.published.small import write
 from tests.provenance import finished
+from tests.provenance.drawn import draw
 from tests.provenance.finished import PROTOCOL, REPOSITORY, STUDY, commit, git, write_lock
 
 RUNS = {"tsn-s0": "arrow", "gsf-s0": "arrow", "gsf_mine-s0": "mine", "gsf_own": "own"}
@@ -72,6 +73,7 @@ shards: 1
 extract: {short_side: 32, jpeg_quality: 5, max_seconds: 60, max_frames: 100, max_pixels: 100000}
 labels: {flip: free}
 """
+SUBSETS = {"own": "params/benchmarks/own.subsets.csv"}  # of the test videos, with accuracies of their own
 CLIPS = (
     "Archery/v_Archery_g08_c01.avi",
     "HandstandPushups/v_HandstandPushups_g08_c01.avi",
@@ -102,6 +104,7 @@ def build(data: Project, root: Path) -> Project:
             train(project, run, benchmark, value=number + 1.0)
         evaluate(project, run, benchmark, skill=1.0 + number)
     publish(project)
+    draw(project)
     git(project, "init", "--quiet")
     commit(project)
     return project
@@ -147,6 +150,7 @@ def _own(project: Project, root: Path) -> None:
         make_video(project.data("own") / "videos" / name, shade=30 + 50 * number)
     write_table(project.root / "annotations" / "own.csv", ("path", "label", "split"), rows)
     project.params_file("benchmarks", "own").write_text(OWN, encoding="utf-8")
+    write_table(project.root / SUBSETS["own"], ("subset", "part", "id"), [("even", "", "2.mp4")])
     (root / "elsewhere.pth").write_bytes(bytes(range(256)) * 4)
     file = project.params_file("imports", "elsewhere")
     file.parent.mkdir()
@@ -234,23 +238,22 @@ def evaluate(project: Project, run: str, benchmark: str, *, skill: float) -> Non
     ids = tuple(row["id"] for row in rows)
     scores = Scores(ids, tuple(info["classes"]), labels, logits, 1, 1, "logits")
     project.evaluation(*place).mkdir(parents=True, exist_ok=True)
-    write_scores(project.scores(*place), scores)
     follow(project, run, benchmark, scores)
 
 
 def follow(project: Project, run: str, benchmark: str, scores: Scores) -> None:
-    """Metrics and confusion of the scores, and the receipt of the evaluation."""
+    """The scores, their metrics and confusion, and the receipt of the evaluation."""
     place = (STUDY, run, PROTOCOL)
-    info = json.loads(project.manifest_info(benchmark).read_bytes())
-    metrics = compute_metrics(scores, reversal_pairs=info["reversal_pairs"], excluded=0)
-    write_atomically(project.metrics(*place), canonical_json(metrics))
-    write_table(project.confusion(*place), ("actual", "predicted"), confusion_rows(scores))
+    measuring, _ = measuring_of(project, benchmark, SUBSETS.get(benchmark))
+    write_measured(project.evaluated(*place), scores, measuring)
     seal_evaluation(project, run, benchmark)
 
 
 def seal_evaluation(project: Project, run: str, benchmark: str) -> None:
     """The receipt of an evaluation whose outputs are what lies there."""
-    finished.seal_evaluation(project, run, benchmark, data_inputs(project, benchmark))
+    subsets = SUBSETS.get(benchmark)
+    inputs = [*data_inputs(project, benchmark), *measuring_of(project, benchmark, subsets)[1]]
+    finished.seal_evaluation(project, run, benchmark, inputs, subsets=subsets)
 
 
 def _lists(project: Project, benchmark: str) -> list[Input]:

@@ -113,11 +113,11 @@ def _other_shard(data: bytes) -> bytes:
     return _stored([(key, value) for key, value in entries if not key.startswith(last + b"\0")], len(data))
 
 
-def _picture(data: bytes) -> bytes:
+def _picture(data: bytes, form: str = "PNG") -> bytes:
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     picture.putpixel((0, 0), (1, 2, 3))
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    picture.save(out, form)
     return out.getvalue()
 
 
@@ -184,6 +184,7 @@ _OTHER: dict[str, Callable[[bytes], bytes]] = {
     ".py": lambda data: data + b"\nADDED = 1\n",
     ".safetensors": _tensors,
     ".txt": _without_last_line,
+    ".webp": lambda data: _picture(data, "WEBP"),
     ".zip": _other_zip,
 }
 _REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
