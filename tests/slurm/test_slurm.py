@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,23 +60,23 @@ def clone(finished: ToyClone, tmp_path: Path) -> ToyClone:
     return copy
 
 
-def completes(clone: ToyClone) -> None:
+def completes(clone: ToyClone, *, done: Sequence[str] = ()) -> None:
     """Nothing is run twice, also in what a local run adds to the training on Slurm; and DVC's state is right."""
     clone.snakemake()
-    assert clone.ran() == AFTER_IT
+    assert clone.ran() == [name for name in AFTER_IT if name not in done]
     record(clone.project)
     assert CLEAN in clone.dvc("status")
     assert "Nothing to be done" in clone.snakemake("-n")
 
 
-def start(clone: ToyClone, **extra: str) -> subprocess.Popen[bytes]:
-    """The head process of the training, left running."""
-    command = [*SNAKEMAKE, CHECKPOINT]
+def start(clone: Clone, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
+    """The head process of the training, or of what the arguments say, left running."""
+    command = [*SNAKEMAKE, *(arguments or [CHECKPOINT])]
     with (clone.root / "head.log").open("ab") as log:
         return subprocess.Popen(command, cwd=clone.root, env=clone.environment(**extra), stdout=log, stderr=log)
 
 
-def ends_well(head: subprocess.Popen[bytes], clone: ToyClone) -> None:
+def ends_well(head: subprocess.Popen[bytes], clone: Clone) -> None:
     assert head.wait(300) == 0, (clone.root / "head.log").read_text()[-4000:]
 
 
@@ -197,11 +197,20 @@ def test_a_killed_head_process_can_be_started_again(node: Node, clone: ToyClone)
     completes(clone)
 
 
-def test_a_head_process_that_is_told_to_stop_cancels_its_jobs(node: Node, clone: ToyClone) -> None:
-    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
+@pytest.mark.parametrize(("number", "cancels"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_a_head_process_that_is_told_to_stop(node: Node, clone: ToyClone, number: int, cancels: bool) -> None:
+    """Interrupted, it cancels its jobs; told to terminate, it waits for those that run and submits no others."""
+    head = start(clone, "all", TOY_ONCE=f"wait {TRAINING}")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
-    head.send_signal(signal.SIGINT)
-    head.wait(120)
-    wait_for(lambda: not running(node, "train")(), seconds=60, what="the training to be cancelled")
-    ends_well(start(clone), clone)
-    completes(clone)
+    (job,) = running(node, "train")()
+    head.send_signal(number)
+    if not cancels:
+        said = "Will exit after finishing currently running jobs"
+        wait_for(lambda: said in (clone.root / "head.log").read_text(), seconds=60, what="the head process to say so")
+        assert running(node, "train")() == [job]
+        (clone.root / "go-on").touch()
+    head.wait(300)
+    wait_for(lambda: not running(node, "train")(), seconds=60, what="the training to end")
+    assert state(node, job) == ("CANCELLED" if cancels else "COMPLETED")
+    assert clone.ran() == ([] if cancels else [TRAINING])
+    completes(clone, done=[] if cancels else [TRAINING])
