@@ -15,8 +15,8 @@ from gsf.pipeline.record import record
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import ROOT, Clone
+from tests.slurm.head import SNAKEMAKE, state
 from tests.slurm.node import Node, wait_for, why_not
-from tests.slurm.test_slurm import SNAKEMAKE, state
 
 pytestmark = pytest.mark.slurm
 
