@@ -134,10 +134,10 @@ class Clone:
         other.root, other.project = root, Project(root)
         return other
 
-    def copied(self, root: Path) -> Clone:
+    def copied(self, root: Path) -> Self:
         """A copy with all that is here, also what git ignores."""
         shutil.copytree(self.root, root, symlinks=True)
-        other = Clone.__new__(Clone)
+        other = type(self).__new__(type(self))
         other.root, other.project = root, Project(root)
         return other
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,9 +32,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
 @pytest.fixture
 def clone(finished: ToyClone, tmp_path: Path) -> ToyClone:
     """A copy in which one training has to run again, and what rests on it."""
-    root = tmp_path / "clone"
-    shutil.copytree(finished.root, root, symlinks=True)
-    copy = ToyClone.__new__(ToyClone)
-    copy.root, copy.project = root, type(finished.project)(root)
+    copy = finished.copied(tmp_path / "clone")
     copy.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
     return copy

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -13,18 +15,36 @@ from tests.slurm.node import Node, wait_for
 pytestmark = pytest.mark.slurm
 
 
-def test_a_killed_head_process_can_be_started_again(node: Node, clone: ToyClone) -> None:
-    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
+def orphan(node: Node, clone: ToyClone, what: str) -> str:
+    """The number of a training that runs on after its head process was killed."""
+    head = start(clone, TOY_ONCE=f"{what} {TRAINING}")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
     head.send_signal(signal.SIGKILL)
     head.wait()
-    orphans = running(node, "train")()
-    assert orphans  # Slurm does not know that nobody waits for them
-    for job in orphans:
-        node.run("scancel", job)
+    (job,) = running(node, "train")()  # Slurm does not know that nobody waits for it
+    return job
+
+
+def test_a_killed_head_process_can_be_started_again_once_its_jobs_are_cancelled(node: Node, clone: ToyClone) -> None:
+    node.run("scancel", orphan(node, clone, "hang"))
     clone.run(*SNAKEMAKE, "--unlock")
     ends_well(start(clone), clone)
     completes(clone)
+
+
+def test_what_ends_after_its_head_process_was_killed_is_not_repeated(
+    node: Node, finished: ToyClone, tmp_path: Path
+) -> None:
+    clone = finished.copied(tmp_path / "clone")
+    shutil.rmtree(clone.root / "runs/tiny/train/gsf-s0")
+    job = orphan(node, clone, "wait")
+    (clone.root / "go-on").touch()
+    wait_for(lambda: state(node, job) == "COMPLETED", seconds=120, what="the training to end by itself")
+    assert clone.ran() == [TRAINING]
+    clone.run(*SNAKEMAKE, "--unlock")
+    ends_well(start(clone), clone)
+    assert clone.ran() == []
+    completes(clone, done=[TRAINING])
 
 
 @pytest.mark.parametrize(("number", "cancels"), [(signal.SIGINT, True), (signal.SIGTERM, False)])

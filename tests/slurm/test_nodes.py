@@ -49,23 +49,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def copy(prepared: Clone, tmp_path: Path) -> Clone:
-    return copied(prepared, tmp_path / "clone")
+    return prepared.copied(tmp_path / "clone")
 
 
 @pytest.fixture(scope="module")
 def alone(prepared: Clone, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The receipt of two processes on this machine, as `dvc repro` and `snakemake --cores` start them."""
-    clone = copied(prepared, tmp_path_factory.mktemp("alone") / "clone")
+    clone = prepared.copied(tmp_path_factory.mktemp("alone") / "clone")
     clone.run(*TRAIN.split())
     assert read_receipt(clone.root / RUN / "receipt.json").facts["processes"] == 2
     return (clone.root / RUN / "receipt.json").read_bytes()
-
-
-def copied(clone: Clone, root: Path) -> Clone:
-    shutil.copytree(clone.root, root, symlinks=True)
-    made = Clone.__new__(Clone)
-    made.root, made.project = root, type(clone.project)(root)
-    return made
 
 
 def submit(clone: Clone, *command: str, options: tuple[str, ...] = (), **extra: str) -> str:

@@ -69,12 +69,27 @@ def test_a_job_that_is_cancelled_or_exceeds_its_memory_runs_again(node: Node, cl
     completes(clone)
 
 
-def test_a_job_that_exceeds_its_time_runs_again(node: Node, clone: ToyClone) -> None:
+def test_a_job_that_exceeds_its_time_may_save_and_runs_again(node: Node, clone: ToyClone) -> None:
     clone.edit("dvc.yaml", "runtime: 1440", "runtime: 1")
-    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
+    head = start(clone, TOY_ONCE=f"save {TRAINING}")
     ends_well(head, clone)
     assert "TIMEOUT" in {job["state"] for job in node.jobs()}
+    assert (clone.root / "saved").exists()  # it took seconds, in which it said so
     completes(clone)
+
+
+def test_of_a_job_array_only_the_job_that_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
+    clone.edit("params/benchmarks/mini.yaml", "jpeg_quality: 5", "jpeg_quality: 6")
+    head = start(clone, "data/mini/manifest.csv", TOY_ONCE="hang extract@mini-01")
+    wait_for(lambda: misbehaved(clone), seconds=120, what="the extraction to start")
+    array = {job["id"].partition("_")[0] for job in node.jobs() if job["name"].startswith("rule_extract_")}
+    wait_for(lambda: len(running(node, "extract")()) == 1, seconds=120, what="the other extraction to end or to wait")
+    (job,) = running(node, "extract")()
+    assert job.partition("_")[0] in array
+    assert job.partition("_")[2] in ("1", "2")
+    node.run("scancel", job)
+    ends_well(head, clone)
+    assert clone.ran() == ["extract@mini-00", "extract@mini-01", "manifest@mini"]
 
 
 def test_a_job_that_makes_room_for_an_urgent_one_is_queued_again(node: Node, clone: ToyClone) -> None:
