@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from gsf.provenance.hashing import sha256_file
 from tests.pipeline.tiny import Clone, ToyClone
-from tests.slurm.head import CLEAN, SNAKEMAKE, TRAINING, completes, ends_well, misbehaved, running, start, state
+from tests.slurm.head import (
+    CHECKPOINT,
+    CLEAN,
+    SNAKEMAKE,
+    TRAINING,
+    completes,
+    ends_well,
+    misbehaved,
+    running,
+    start,
+    state,
+)
 from tests.slurm.node import GPU, Node, wait_for
 
 pytestmark = pytest.mark.slurm
@@ -55,17 +67,24 @@ def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_s
     assert "MinMemoryNode=6000M" in asked["train"]
 
 
-@pytest.mark.parametrize("what", ["hang", "fill"])
-def test_a_job_that_is_cancelled_or_exceeds_its_memory_runs_again(node: Node, clone: ToyClone, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "memory", "then"),
+    [
+        ("hang", (), "MinMemoryNode=2000M"),
+        ("fill", ("--set-resources", "train:mem_mb=attempt * 900"), "MinMemoryNode=1800M"),
+    ],
+)
+def test_a_job_that_is_cancelled_or_exceeds_its_memory_runs_again_with_more(
+    node: Node, clone: ToyClone, what: str, memory: Sequence[str], then: str
+) -> None:
     clone.edit("dvc.yaml", "mem_mb: 6000", "mem_mb: 1000")
-    head = start(clone, TOY_ONCE=f"{what} {TRAINING}")
+    head = start(clone, CHECKPOINT, *memory, TOY_ONCE=f"{what} {TRAINING}")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
     if what == "hang":
         for job in running(node, "train")():
             node.run("scancel", job)
     ends_well(head, clone)
-    log = node.run("scontrol", "show", "jobs", "--oneliner")
-    assert "MinMemoryNode=2000M" in log  # the second attempt has twice the memory
+    assert then in node.run("scontrol", "show", "jobs", "--oneliner")  # the second attempt has twice the memory
     completes(clone)
 
 
