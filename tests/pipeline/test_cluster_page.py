@@ -82,8 +82,9 @@ def test_several_nodes_are_asked_for_their_gpus_each(text: str, tmp_path: Path) 
     assert not [option for option in options if option.startswith(("--gpus", "--ntasks-per"))]
 
 
-def test_what_a_job_of_one_node_may_be_given_becomes_options(tmp_path: Path) -> None:
-    asked = in_profile(commented(0), tmp_path)
+@pytest.mark.parametrize("text", [on_page("slurm_account: p1234"), commented(0)])
+def test_what_a_job_of_one_node_may_be_given_becomes_options(text: str, tmp_path: Path) -> None:
+    asked = in_profile(text, tmp_path)
     options = sbatch(asked["train"])
     assert {"--gpus=h100:1", "--cpus-per-task=12"} <= set(options)
     assert options[options.index("-t") + 1] == "2880"
@@ -91,8 +92,11 @@ def test_what_a_job_of_one_node_may_be_given_becomes_options(tmp_path: Path) -> 
         "train": "gpu",
         "evaluate": "gpu",
     }
-    by_gres = sbatch({"gpu": 0, "gres": "gpu:h100:1"})
-    assert "--gres=gpu:h100:1" in by_gres
+
+
+def test_a_gpu_by_gres_and_a_quality_of_service_become_options() -> None:
+    by_gres = sbatch({"gpu": 0, "gres": "gpu:h100:1", "qos": "long"})
+    assert {"--gres=gpu:h100:1", "--qos=long"} <= set(by_gres)
     assert not [option for option in by_gres if option.startswith("--gpus")]
 
 
