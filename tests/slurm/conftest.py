@@ -7,6 +7,7 @@ import pytest
 
 from gsf.pipeline.record import record
 from tests.pipeline.tiny import ToyClone
+from tests.required import lacking
 from tests.slurm.node import Node, why_not
 
 
@@ -14,7 +15,7 @@ from tests.slurm.node import Node, why_not
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     reason = why_not()
     if reason is not None:
-        pytest.skip(f"NO SLURM TESTS: {reason}")
+        lacking("slurm", f"NO SLURM TESTS: {reason}")
     with Node(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
 

@@ -16,6 +16,7 @@ from gsf.pipeline.record import record
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import ROOT, Clone
+from tests.required import lacking
 from tests.slurm.head import SNAKEMAKE, state
 from tests.slurm.node import GPU, Node, wait_for, why_not
 
@@ -35,7 +36,7 @@ MAKES_ROOM = "trap 'exit 75' TERM USR1; touch started; while :; do sleep 0.2; do
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     reason = why_not()
     if reason is not None:
-        pytest.skip(f"NO SLURM TESTS: {reason}")
+        lacking("slurm", f"NO SLURM TESTS: {reason}")
     with Node(tmp_path_factory.mktemp("nodes"), nodes=2) as cluster:
         yield cluster
 
