@@ -68,17 +68,19 @@ def _train(args: argparse.Namespace) -> int:
     _stage_shards(args)
     from gsf.project import Project
     from gsf.tracking.observers import training_observer
+    from gsf.train.asked_alone import asked_alone
     from gsf.train.running import running_here
     from gsf.train.stage import run
 
     project = Project.here()
     names = ("benchmark", "study", "run", "model", "recipe", "seed", "threads", "device")
-    receipt = run(
-        project,
-        **{name: getattr(args, name) for name in names},
-        running=running_here(workers=args.workers, save_minutes=args.save_minutes, save_steps=args.save_steps),
-        observer=training_observer(project, study=args.study, run=args.run),
-    )
+    with asked_alone():
+        receipt = run(
+            project,
+            **{name: getattr(args, name) for name in names},
+            running=running_here(workers=args.workers, save_minutes=args.save_minutes, save_steps=args.save_steps),
+            observer=training_observer(project, study=args.study, run=args.run),
+        )
     if os.environ.get("RANK", "0") == "0":
         show_receipt(receipt)
     return 0

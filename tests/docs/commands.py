@@ -17,8 +17,8 @@ from gsf.cli import _parser
 from tests.docs.pages import ROOT, Block
 
 _PLAIN = {
-    *("cat", "cd", "cp", "createdb", "curl", "echo", "ffmpeg", "git", "grep"),
-    *("scancel", "scontrol", "sed", "source", "ssh", "tmux"),
+    *("cat", "cd", "conda", "cp", "createdb", "curl", "echo", "ffmpeg", "git", "grep", "module"),
+    *("sacctmgr", "scancel", "scontrol", "sed", "sinfo", "source", "ssh", "tmux", "uv"),
 }
 
 
@@ -199,6 +199,7 @@ _CHECKS: dict[str, Callable[[Sequence[str]], str | None]] = {
     "pytest": _pytest,
     "pip": _pip,
     "sbatch": _job,
+    "srun": _job,
     "torchrun": _job,
     "export": _export,
 }

@@ -62,7 +62,9 @@ def test_both_runners_have_the_same_stages_and_edges(clone: ToyClone) -> None:
     assert {("scan@own", "inventory@own"), ("scan@pub", "annotate@pub"), ("annotate@pub", "inventory@pub")} <= edges
 
     writer = graph.load(clone.project).writer
-    first = jobs(clone.snakemake("-n", "--forceall"))
+    said = clone.snakemake("-n", "--forceall")
+    assert "Using workflow specific profile profiles/default for setting" in said  # `profiles` is a link
+    first = jobs(said)
     waiting = {writer[path].name for job in first if "<TBD>" in job["input"] for path in job["output"]}
     assert waiting == {name for name in names if name.startswith("extract@")}
     plans = [f"data/{benchmark}/plan" for benchmark in ("mini", "own", "pub")]

@@ -17,9 +17,13 @@ from gsf.video import render
 from tests.pipeline.tiny import Clone, ToyClone
 from tests.unprivileged import obeying, read_only
 
-CLEAN = "Data and pipelines are up to date"
+CLEAN, NOTHING = "Data and pipelines are up to date", "Nothing to be done"
 OF_GSF = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", "train@tiny-gsf-s0"]
 OF_RUN = ("mini", "--study", "tiny", "--run", "gsf-s0", "--threads", "1", "--device", "cpu")
+
+# `gsf sync` and `gsf record`, which the toy that is called gsf has not.
+ENGINE = "from pathlib import Path; from gsf.pipeline.{verb} import {verb}; from gsf.project import Project\n"
+ENGINE += "print({verb}(Project(Path.cwd())))"
 
 # One process for several verbs: importing torch takes longer than all of them.
 VERBS = """
@@ -107,7 +111,7 @@ def test_all_behind_the_data_works_where_data_is_read_only_and_of_another_user(e
 
 
 @pytest.mark.pipeline
-def test_dvc_works_where_data_is_read_only_and_of_another_user(tmp_path: Path) -> None:
+def test_both_runners_work_where_data_is_read_only_and_of_another_user(tmp_path: Path) -> None:
     clone = ToyClone(tmp_path / "clone")
     clone.start()
     clone.dvc("repro")
@@ -115,11 +119,20 @@ def test_dvc_works_where_data_is_read_only_and_of_another_user(tmp_path: Path) -
     read_only(clone.root / "data")
     before = files(clone.root / "data")
 
-    def run(*module: str) -> str:
-        return clone.run(*obeying(sys.executable, "-m", *module))
+    def run(*words: str) -> str:
+        return clone.run(*obeying(sys.executable, *words))
 
     clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
-    run("dvc", "repro")
+    run("-m", "dvc", "repro")
     assert clone.ran() == OF_GSF
-    assert CLEAN in run("dvc", "status")
+    assert CLEAN in run("-m", "dvc", "status")
+    assert "both runners call 12 stages up to date" in run("-c", ENGINE.format(verb="sync"))
+    assert NOTHING in run("-m", "snakemake", "-n")
+
+    clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.5", "dropout: 0.25")
+    run("-m", "snakemake", "--cores", "2")
+    assert clone.ran() == OF_GSF
+    assert "DVC now knows 12 stages" in run("-c", ENGINE.format(verb="record"))
+    assert NOTHING in run("-m", "snakemake", "-n")
+    assert CLEAN in run("-m", "dvc", "status")
     assert files(clone.root / "data") == before

@@ -111,6 +111,9 @@ class Clone:
         self.root = root
         root.mkdir(parents=True)
         for name in FOLDERS:
+            if (ROOT / name).is_symlink():
+                (root / name).symlink_to((ROOT / name).readlink())
+                continue
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         for name in FILES:
             shutil.copy2(ROOT / name, root / name)
@@ -118,7 +121,7 @@ class Clone:
         self.project = Project(root)
         write_params(root)
         study.activate(self.project, "tiny")
-        self._program("gsf", [sys.executable, "-m", "gsf.cli"])
+        self.add_program("gsf", [sys.executable, "-m", "gsf.cli"])
 
     def start(self) -> Self:
         """Set up git and DVC once the files are as they should be."""
@@ -134,10 +137,10 @@ class Clone:
         other.root, other.project = root, Project(root)
         return other
 
-    def copied(self, root: Path) -> Clone:
+    def copied(self, root: Path) -> Self:
         """A copy with all that is here, also what git ignores."""
         shutil.copytree(self.root, root, symlinks=True)
-        other = Clone.__new__(Clone)
+        other = type(self).__new__(type(self))
         other.root, other.project = root, Project(root)
         return other
 
@@ -146,7 +149,8 @@ class Clone:
         self.run("git", "add", "--all")
         self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message)
 
-    def _program(self, name: str, command: list[str]) -> None:
+    def add_program(self, name: str, command: list[str]) -> None:
+        """Put a program in front of the PATH."""
         script = self.root / "bin" / name
         script.write_text("#!/bin/sh\nexec " + " ".join(f"'{part}'" for part in command) + ' "$@"\n', encoding="utf-8")
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -214,7 +218,7 @@ class ToyClone(Clone):
             elif not inside:
                 kept.append(line)
         path.write_text("\n".join(kept) + "\n", encoding="utf-8")
-        self._program("gsf", [sys.executable, str(ROOT / "tests" / "pipeline" / "toy_gsf.py")])
+        self.add_program("gsf", [sys.executable, str(ROOT / "tests" / "pipeline" / "toy_gsf.py")])
 
     def environment(self, **extra: str) -> dict[str, str]:
         return super().environment(**{"PYTHONPATH": str(ROOT), **extra})

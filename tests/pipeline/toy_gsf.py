@@ -1,19 +1,22 @@
 """A stand-in for the program `gsf`, for tests of the graph: every verb writes the outputs and the receipt of its stage.
 
 Outputs are a function of the command, the parameters and the inputs, and take no time; names, receipts and links are
-those of the real stages. Set TOY_FAIL to a stage's name to let it fail, and TOY_ONCE to `hang STAGE` or `fill STAGE`
-to let it wait without end, or take 2 GB of memory, the first time it runs.
+those of the real stages. Set TOY_FAIL to a stage's name to let it fail. Set TOY_ONCE to let a stage misbehave the first
+time it runs: `hang STAGE` waits without end, `wait STAGE` until a file `go-on` is there, `fill STAGE` takes 2 GB of
+memory; `save STAGE` waits, too, and when it is asked to end it takes seconds for that, as a training does.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
 
 from gsf.data import listing
+from gsf.errors import PreemptedError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.pipeline import graph
@@ -92,8 +95,21 @@ def _misbehave(project: Project, name: str) -> None:
         return
     seen.touch()
     ballast = bytearray(os.urandom(1 << 20) * 2000) if what == "fill" else b""
-    time.sleep(3600)
+    if what == "save":
+        signal.signal(signal.SIGTERM, _save)
+    while not (what == "wait" and (project.root / "go-on").exists()):
+        time.sleep(0.2)
     print(len(ballast), file=sys.stderr)
+
+
+def _save(number: int, frame: object) -> None:
+    """What it says on the way fails where nobody reads it any more."""
+    signal.signal(number, signal.SIG_IGN)
+    for _ in range(6):
+        print("saving", flush=True)
+        time.sleep(0.5)
+    Path("saved").touch()
+    sys.exit(PreemptedError.EXIT_CODE)
 
 
 def _files(project: Project, resolved: graph.Graph, out: graph.Out) -> list[Path]:

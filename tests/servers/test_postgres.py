@@ -20,6 +20,7 @@ from gsf.tracking.mlflow_projection import prepare, sync
 from gsf.tracking.rebuilding import rebuild
 from gsf.tracking.registry import register
 from tests.provenance.finished import RUNS
+from tests.required import lacking
 from tests.servers.mlflow_server import mlflow_server
 from tests.servers.postgres import Postgres, why_not
 from tests.tracking.fabricated import make_project
@@ -52,7 +53,7 @@ observer.end("finished")
 def postgres() -> Iterator[Postgres]:
     reason = why_not()
     if reason is not None:
-        pytest.skip(f"NO POSTGRESQL TESTS: {reason}")
+        lacking("postgresql", f"NO POSTGRESQL TESTS: {reason}")
     with Postgres() as cluster:
         yield cluster
 

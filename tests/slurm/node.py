@@ -23,9 +23,10 @@ from typing import Self
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 SETTINGS = Path("/etc/slurm")  # where a job's own srun looks: the plugin keeps SLURM_CONF out of jobs
+MARK = "# Written by tests/slurm/node.py, which replaces it where a killed run has left it.\n"
 
 CONF = """\
-ClusterName=test
+{mark}ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=16817
 SlurmUser=root
@@ -66,7 +67,7 @@ NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} B
 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:{gpu}:1 State=UNKNOWN
 """
 GPU = "standin"  # the type of each node's GPU
-GRES = "NodeName={names} Name=gpu Type={gpu} File=/dev/null\n"
+GRES = "{mark}NodeName={names} Name=gpu Type={gpu} File=/dev/null\n"
 PROLOG = """\
 #!/bin/sh
 disk={disks}/$SLURMD_NODENAME/$SLURM_JOB_ID
@@ -82,10 +83,21 @@ def why_not() -> str | None:
         return f"{', '.join(missing)} not found: apt-get install -y --no-install-recommends {PACKAGES}"
     if os.geteuid() != 0:
         return "must be run as root: munge, slurmctld and slurmd are started"
-    foreign = [name for name in ("slurm.conf", "gres.conf") if (SETTINGS / name).exists()]
+    present = [path for name in ("slurm.conf", "gres.conf") if (path := SETTINGS / name).exists()]
+    foreign = [path for path in present if not path.read_text(encoding="utf-8", errors="replace").startswith(MARK)]
     if foreign:
-        return f"{SETTINGS / foreign[0]} is there: this machine has a Slurm already"
+        return f"{foreign[0]} is there: this machine has a Slurm already"
+    if present and "is UP" in says("scontrol", "ping"):
+        return (
+            f"a slurmctld of these tests still runs with {present[0]}: let the other run end, or end it and its slurmd"
+        )
     return None
+
+
+def says(*command: str) -> str:
+    """What a command says; nothing where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
 
 
 class Node:
@@ -107,7 +119,8 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError, subprocess.SubprocessError, AssertionError):  # it may not have started
-            self.run("scancel", "--user=root")
+            for partition in ("main", "urgent"):
+                self.run("scancel", f"--partition={partition}")
             wait_for(lambda: not self.jobs(states="running,completing"), seconds=30, what="cancelled jobs to end")
         for child in reversed(self._children):
             child.send_signal(signal.SIGTERM)
@@ -136,8 +149,11 @@ class Node:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         memory = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500) // len(self.names)
         values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory, "gpu": GPU}
+        values["mark"] = MARK
         nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
         values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
+        self.disks.mkdir()
+        self.disks.chmod(0o1777)  # the prolog runs as whoever submitted the job
         prolog = self.folder / "prolog.sh"
         prolog.write_text(PROLOG.format(disks=self.disks))
         prolog.chmod(0o755)
@@ -147,24 +163,20 @@ class Node:
         sockets = Path("/run/munge")
         sockets.mkdir(exist_ok=True)
         shutil.chown(sockets, "munge", "munge")
-        if not self._says("munge", "-n"):
+        if not says("munge", "-n"):
             self._child("runuser", "-u", "munge", "--", "munged", "--foreground")
-            self._wait(lambda: self._says("munge", "-n"), "munge")
+            self._wait(lambda: says("munge", "-n"), "munge")
         self._child("slurmctld", "-D")
-        self._wait(lambda: "is UP" in self._says("scontrol", "ping"), "slurmctld")
+        self._wait(lambda: "is UP" in says("scontrol", "ping"), "slurmctld")
         for name in self.names:
             self._child("slurmd", "-D", "-N", name)
         idle = [f"{name} idle" for name in sorted(self.names)]
         listed = ("sinfo", "--noheader", "--Node", "--partition=main", "--format=%N %t")
-        self._wait(lambda: self._says(*listed).splitlines() == idle, "slurmd")
+        self._wait(lambda: says(*listed).splitlines() == idle, "slurmd")
 
     def _child(self, *command: str) -> None:
         with (self.folder / "log" / f"{command[0]}.out").open("ab") as log:
             self._children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
-
-    def _says(self, *command: str) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout if done.returncode == 0 else ""
 
     def _wait(self, ready: Callable[[], object], what: str, *, seconds: float = 30) -> None:
         end = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -15,15 +16,19 @@ from gsf.pipeline.record import record
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import ROOT, Clone
-from tests.slurm.node import Node, wait_for, why_not
-from tests.slurm.test_slurm import SNAKEMAKE, state
+from tests.required import lacking
+from tests.slurm.head import SNAKEMAKE, state
+from tests.slurm.node import GPU, Node, wait_for, why_not
 
 pytestmark = pytest.mark.slurm
 
 RUN = "runs/tiny/train/gsf-s0"
 TRAIN = "gsf train mini --study tiny --run gsf-s0 --model gsf-tiny --recipe tiny --seed 0 --threads 1 --devices 2"
-# What docs/cluster.md says of several nodes, without GPUs.
-SPREAD = "train:nodes=2 train:tasks=2 train:mpi=srun train:cpus_per_task=1 train:gpu=0 train:mem_mb=2000"
+# What docs/cluster.md says of several nodes; each has one stand-in of a GPU.
+SPREAD = (
+    *("train:mpi=srun", "train:nodes=2", "train:tasks=2", "train:tasks_per_gpu=0", "train:gpu=0", "train:gres=gpu:1"),
+    *("train:cpus_per_task=1", "train:mem_mb=attempt * 2000"),
+)
 MAKES_ROOM = "trap 'exit 75' TERM USR1; touch started; while :; do sleep 0.2; done"
 
 
@@ -31,7 +36,7 @@ MAKES_ROOM = "trap 'exit 75' TERM USR1; touch started; while :; do sleep 0.2; do
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     reason = why_not()
     if reason is not None:
-        pytest.skip(f"NO SLURM TESTS: {reason}")
+        lacking("slurm", f"NO SLURM TESTS: {reason}")
     with Node(tmp_path_factory.mktemp("nodes"), nodes=2) as cluster:
         yield cluster
 
@@ -49,23 +54,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture
 def copy(prepared: Clone, tmp_path: Path) -> Clone:
-    return copied(prepared, tmp_path / "clone")
+    return prepared.copied(tmp_path / "clone")
 
 
 @pytest.fixture(scope="module")
 def alone(prepared: Clone, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The receipt of two processes on this machine, as `dvc repro` and `snakemake --cores` start them."""
-    clone = copied(prepared, tmp_path_factory.mktemp("alone") / "clone")
+    clone = prepared.copied(tmp_path_factory.mktemp("alone") / "clone")
     clone.run(*TRAIN.split())
     assert read_receipt(clone.root / RUN / "receipt.json").facts["processes"] == 2
     return (clone.root / RUN / "receipt.json").read_bytes()
-
-
-def copied(clone: Clone, root: Path) -> Clone:
-    shutil.copytree(clone.root, root, symlinks=True)
-    made = Clone.__new__(Clone)
-    made.root, made.project = root, type(clone.project)(root)
-    return made
 
 
 def submit(clone: Clone, *command: str, options: tuple[str, ...] = (), **extra: str) -> str:
@@ -77,10 +75,13 @@ def submit(clone: Clone, *command: str, options: tuple[str, ...] = (), **extra: 
 def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_one(
     nodes: Node, copy: Clone, alone: bytes
 ) -> None:
-    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD.split())
+    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD)
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
     assert "2 processes on the 2 nodes of this job" in (copy.root / ".work/logs/train/tiny-gsf-s0.log").read_text()
-    assert "NumNodes=2" in nodes.run("scontrol", "show", "jobs", "--oneliner")
+    (asked,) = nodes.run("scontrol", "show", "jobs", "--oneliner", "--details").splitlines()
+    assert {"NumNodes=2", "NumTasks=2", "MinMemoryNode=2000M"} <= set(asked.split())
+    assert re.search(r" TresPerNode=(gres[:/])?gpu[:=]1 ", asked)
+    assert f"GRES=gpu:{GPU}:1" in asked
     assert "train@tiny-gsf-s0" in record(copy.project).complete
 
 
@@ -88,7 +89,7 @@ def test_each_node_of_a_training_reads_copies_of_the_shards_on_its_own_disk(
     nodes: Node, copy: Clone, alone: bytes
 ) -> None:
     """As docs/storage.md says. Snakemake hides Slurm's variables from what it runs, the nodes set this one anew."""
-    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD.split(), GSF_STAGE="$SLURM_TMPDIR")
+    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD, GSF_STAGE="$SLURM_TMPDIR")
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
     shards = {f"{sha256_file(copy.project.shard('mini', shard))}.lmdb" for shard in ("00", "01")}
     for name in nodes.names:

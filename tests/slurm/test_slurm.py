@@ -3,94 +3,31 @@
 from __future__ import annotations
 
 import re
-import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from gsf.pipeline.record import record
 from gsf.provenance.hashing import sha256_file
 from tests.pipeline.tiny import Clone, ToyClone
-from tests.slurm.node import GPU, Node, wait_for, why_not
+from tests.slurm.head import (
+    CHECKPOINT,
+    CLEAN,
+    SNAKEMAKE,
+    TRAINING,
+    completes,
+    ends_well,
+    misbehaved,
+    running,
+    start,
+    state,
+)
+from tests.slurm.node import GPU, Node, wait_for
 
 pytestmark = pytest.mark.slurm
 
-# The shipped profile, with what this cluster has not (accounting) and what a test need not wait for.
-HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-init-seconds-before-status-checks", "2")
-SNAKEMAKE = (sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm", *HERE, "--latency-wait", "5")
-TRAINING = "train@tiny-gsf-s0"
-AFTER_IT = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", TRAINING]
-CHECKPOINT = "runs/tiny/train/gsf-s0/checkpoint.safetensors"
-CLEAN = "Data and pipelines are up to date"
 OVERRIDDEN = (f"train:gpu_model={GPU}", "evaluate:runtime=77")  # what the profile or a command line may say
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(f"NO SLURM TESTS: {reason}")
-    with Node(tmp_path_factory.mktemp("slurm")) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> ToyClone:
-    """A clone in which everything was run and recorded."""
-    clone = ToyClone(tmp_path_factory.mktemp("toys") / "clone").start()
-    clone.snakemake()
-    record(clone.project)
-    clone.ran()
-    return clone
-
-
-@pytest.fixture
-def clone(finished: ToyClone, tmp_path: Path) -> ToyClone:
-    """A copy in which one training has to run again, and what rests on it."""
-    root = tmp_path / "clone"
-    shutil.copytree(finished.root, root, symlinks=True)
-    copy = ToyClone.__new__(ToyClone)
-    copy.root, copy.project = root, type(finished.project)(root)
-    copy.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
-    return copy
-
-
-def completes(clone: ToyClone) -> None:
-    """Nothing is run twice, also in what a local run adds to the training on Slurm; and DVC's state is right."""
-    clone.snakemake()
-    assert clone.ran() == AFTER_IT
-    record(clone.project)
-    assert CLEAN in clone.dvc("status")
-    assert "Nothing to be done" in clone.snakemake("-n")
-
-
-def start(clone: ToyClone, **extra: str) -> subprocess.Popen[bytes]:
-    """The head process of the training, left running."""
-    command = [*SNAKEMAKE, CHECKPOINT]
-    with (clone.root / "head.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=clone.root, env=clone.environment(**extra), stdout=log, stderr=log)
-
-
-def ends_well(head: subprocess.Popen[bytes], clone: ToyClone) -> None:
-    assert head.wait(300) == 0, (clone.root / "head.log").read_text()[-4000:]
-
-
-def running(node: Node, rule: str) -> Callable[[], list[str]]:
-    """What finds the ids of the running jobs of a rule."""
-    return lambda: [job["id"] for job in node.jobs(states="running") if job["name"].startswith(f"rule_{rule}_")]
-
-
-def state(node: Node, job: str) -> str:
-    return next(found["state"] for found in node.jobs() if found["id"] == job)
-
-
-def misbehaved(clone: ToyClone) -> bool:
-    return (clone.root / "misbehaved").exists()
 
 
 def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_says(node: Node, tmp_path: Path) -> None:
@@ -130,26 +67,48 @@ def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_s
     assert "MinMemoryNode=6000M" in asked["train"]
 
 
-@pytest.mark.parametrize("what", ["hang", "fill"])
-def test_a_job_that_is_cancelled_or_exceeds_its_memory_runs_again(node: Node, clone: ToyClone, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "memory", "then"),
+    [
+        ("hang", (), "MinMemoryNode=2000M"),
+        ("fill", ("--set-resources", "train:mem_mb=attempt * 900"), "MinMemoryNode=1800M"),
+    ],
+)
+def test_a_job_that_is_cancelled_or_exceeds_its_memory_runs_again_with_more(
+    node: Node, clone: ToyClone, what: str, memory: Sequence[str], then: str
+) -> None:
     clone.edit("dvc.yaml", "mem_mb: 6000", "mem_mb: 1000")
-    head = start(clone, TOY_ONCE=f"{what} {TRAINING}")
+    head = start(clone, CHECKPOINT, *memory, TOY_ONCE=f"{what} {TRAINING}")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
     if what == "hang":
         for job in running(node, "train")():
             node.run("scancel", job)
     ends_well(head, clone)
-    log = node.run("scontrol", "show", "jobs", "--oneliner")
-    assert "MinMemoryNode=2000M" in log  # the second attempt has twice the memory
+    assert then in node.run("scontrol", "show", "jobs", "--oneliner")  # the second attempt has twice the memory
     completes(clone)
 
 
-def test_a_job_that_exceeds_its_time_runs_again(node: Node, clone: ToyClone) -> None:
+def test_a_job_that_exceeds_its_time_may_save_and_runs_again(node: Node, clone: ToyClone) -> None:
     clone.edit("dvc.yaml", "runtime: 1440", "runtime: 1")
-    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
+    head = start(clone, TOY_ONCE=f"save {TRAINING}")
     ends_well(head, clone)
     assert "TIMEOUT" in {job["state"] for job in node.jobs()}
+    assert (clone.root / "saved").exists()  # it took seconds, in which it said so
     completes(clone)
+
+
+def test_of_a_job_array_only_the_job_that_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
+    clone.edit("params/benchmarks/mini.yaml", "jpeg_quality: 5", "jpeg_quality: 6")
+    head = start(clone, "data/mini/manifest.csv", TOY_ONCE="hang extract@mini-01")
+    wait_for(lambda: misbehaved(clone), seconds=120, what="the extraction to start")
+    array = {job["id"].partition("_")[0] for job in node.jobs() if job["name"].startswith("rule_extract_")}
+    wait_for(lambda: len(running(node, "extract")()) == 1, seconds=120, what="the other extraction to end or to wait")
+    (job,) = running(node, "extract")()
+    assert job.partition("_")[0] in array
+    assert job.partition("_")[2] in ("1", "2")
+    node.run("scancel", job)
+    ends_well(head, clone)
+    assert clone.ran() == ["extract@mini-00", "extract@mini-01", "manifest@mini"]
 
 
 def test_a_job_that_makes_room_for_an_urgent_one_is_queued_again(node: Node, clone: ToyClone) -> None:
@@ -180,28 +139,4 @@ def test_a_node_that_is_drained_delays_and_loses_nothing(node: Node, clone: ToyC
     assert clone.ran() == []
     node.run("scontrol", "update", f"nodename={node.host}", "state=resume")
     ends_well(head, clone)
-    completes(clone)
-
-
-def test_a_killed_head_process_can_be_started_again(node: Node, clone: ToyClone) -> None:
-    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
-    wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
-    head.send_signal(signal.SIGKILL)
-    head.wait()
-    orphans = running(node, "train")()
-    assert orphans  # Slurm does not know that nobody waits for them
-    for job in orphans:
-        node.run("scancel", job)
-    clone.run(*SNAKEMAKE, "--unlock")
-    ends_well(start(clone), clone)
-    completes(clone)
-
-
-def test_a_head_process_that_is_told_to_stop_cancels_its_jobs(node: Node, clone: ToyClone) -> None:
-    head = start(clone, TOY_ONCE=f"hang {TRAINING}")
-    wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
-    head.send_signal(signal.SIGINT)
-    head.wait(120)
-    wait_for(lambda: not running(node, "train")(), seconds=60, what="the training to be cancelled")
-    ends_well(start(clone), clone)
     completes(clone)
