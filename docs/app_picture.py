@@ -22,12 +22,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a run of the active study")
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--example", default="left", help="one of arrow's classes")
+    parser.add_argument("--example", default="down", help="one of arrow's classes")
+    parser.add_argument("--window", default="1.5", help="seconds of an answer over time")
     parser.add_argument("--size", default="1280,1400", help="px, width,height")
     args = parser.parse_args()
     if browser() is None:
         sys.exit(f"no browser: one of {', '.join(CHROMIUM)} must be in PATH, such as `apt-get install chromium`")
-    command = [sys.executable, "-m", "gsf", "app", "--model", args.model, "--port", "0", "--window", "0.75"]
+    command = [sys.executable, "-m", "gsf", "app", "--model", args.model, "--port", "0", "--window", args.window]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app:
         try:
             assert app.stdout is not None
