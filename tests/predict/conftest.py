@@ -13,7 +13,6 @@ from tests.evaluate.test_stage import write_training
 PROTOCOLS = {
     "2x2x10": "clips: 2\ncrops: 10\naverage: probabilities\n",
     "2x1x1-reversed": "clips: 1\ncrops: 1\ntime: reversed\n",
-    "2x1x1-shuffled": "clips: 1\ncrops: 1\ntime: shuffled\n",
     "2x2x3-dense": "clips: 2\ncrops: 3\nsampling: dense\naverage: probabilities\nbatch_size: 6\n",
 }
 
