@@ -11,7 +11,9 @@ min_version("9.20")
 
 # Slurm ends a job by asking all of its processes at once. The shell and `tee` stay as long as the stage: a training saves
 # first, and says so. (A prefix is no part of a rule's code: projects that ran without it run nothing again.)
-shell.prefix("set -euo pipefail; trap : TERM USR1; tee() {{ trap '' TERM USR1; command tee \"$@\"; }}; ")
+shell.prefix(
+    "set -euo pipefail; trap : TERM USR1; tee() {{ trap '' TERM USR1; command tee \"$@\"; }}; "
+)
 
 stages = Rules.start(workflow.basedir, main=workflow.is_main_process)
 

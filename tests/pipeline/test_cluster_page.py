@@ -78,7 +78,7 @@ def test_the_weights_that_the_page_fetches_are_those_of_the_study_that_init_writ
 @pytest.mark.parametrize("text", [on_page("mpi:"), commented(1)])
 def test_several_nodes_are_asked_for_their_gpus_each(text: str, tmp_path: Path) -> None:
     options = sbatch(in_profile(text, tmp_path)["train"])
-    assert {"--nodes=2", "--ntasks=2", "--cpus-per-task=16", "--gres=gpu:4"} <= set(options)
+    assert {"--nodes=2", "--ntasks=2", "--cpus-per-task=16", "--gres=gpu:4", "--signal=TERM@120"} <= set(options)
     assert not [option for option in options if option.startswith(("--gpus", "--ntasks-per"))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -32,7 +33,16 @@ def start(clone: Clone, *arguments: str, **extra: str) -> subprocess.Popen[bytes
     """The head process of the training, or of what the arguments say, left running."""
     command = [*SNAKEMAKE, *(arguments or [CHECKPOINT])]
     with (clone.root / "head.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=clone.root, env=clone.environment(**extra), stdout=log, stderr=log)
+        return subprocess.Popen(
+            command,
+            cwd=clone.root,
+            env=clone.environment(**extra),
+            stdout=log,
+            stderr=log,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # ignored where the tests are in background
+        )
 
 
 def ends_well(head: subprocess.Popen[bytes], clone: Clone) -> None:

@@ -17,7 +17,7 @@ from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import ROOT, Clone
 from tests.required import lacking
-from tests.slurm.head import SNAKEMAKE, state
+from tests.slurm.head import SNAKEMAKE, ends_well, running, start, state
 from tests.slurm.node import GPU, Node, wait_for, why_not
 
 pytestmark = pytest.mark.slurm
@@ -83,6 +83,19 @@ def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_
     assert re.search(r" TresPerNode=(gres[:/])?gpu[:=]1 ", asked)
     assert f"GRES=gpu:{GPU}:1" in asked
     assert "train@tiny-gsf-s0" in record(copy.project).complete
+
+
+def test_asked_before_its_time_is_over_a_training_on_two_nodes_goes_on_from_the_step_that_it_saved(
+    nodes: Node, copy: Clone, alone: bytes
+) -> None:
+    head = start(copy, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD)
+    wait_for((copy.root / ".work/train/tiny/gsf-s0/state.safetensors").exists, seconds=900, what="the first state")
+    (job,) = running(nodes, "train")()
+    nodes.run("scancel", "--signal=TERM", job)  # as --signal=TERM@120 does: to the steps, not to the job's script
+    ends_well(head, copy)
+    (log,) = (copy.root / ".snakemake/slurm_logs").rglob(f"{job}.log")
+    assert "stopped by a signal after" in log.read_text()
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
 
 
 def test_each_node_of_a_training_reads_copies_of_the_shards_on_its_own_disk(

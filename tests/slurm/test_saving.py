@@ -14,7 +14,7 @@ from tests.slurm.node import Node, wait_for
 
 pytestmark = pytest.mark.slurm
 
-EPOCHS, BATCH = 12, 2
+EPOCHS, BATCH = 4, 2
 
 
 def test_asked_to_end_a_training_saves_its_step_and_goes_on_from_there(node: Node, tmp_path: Path) -> None:
