@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gsf.errors import ParamsError
 from gsf.predict.windows import Part
 
 COLUMNS = ("video", "start_frame", "stop_frame", "start_seconds", "stop_seconds", "rank", "label", "probability")
@@ -102,12 +103,19 @@ def written_table(path: Path | None, *, top: int) -> Iterator[Callable[[Predicti
     Args:
         path: the file; None: none is written.
         top: classes of each part.
+
+    Raises:
+        ParamsError: the file cannot be written.
     """
     if path is None:
         yield lambda prediction: None
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise ParamsError(f"--csv {path}: {error.strerror or error}, must be a file that can be written") from error
+    with opened as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
 

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from gsf.cli import main
-from gsf.errors import VideoError
+from gsf.errors import ParamsError, VideoError
 from gsf.params.benchmark import Extract
+from gsf.predict.answers import written_table
 from gsf.predict.frames import VideoFrames
 from gsf.project import Project
 from gsf.store.decode import file_frames
@@ -115,3 +116,8 @@ def test_a_closed_folder_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     assert found[1][1].startswith(f"{inside.parent}: cannot be listed: Permission denied")
     assert found[2][1] == f"{pictures}: cannot be read: Permission denied"
     assert found[3][1] == 8
+
+
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_decoded(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="--csv .*must be a file"), written_table(tmp_path, top=1):
+        pass
