@@ -119,5 +119,5 @@ def test_a_closed_folder_is_named_and_the_others_go_on(tmp_path: Path) -> None:
 
 
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_decoded(tmp_path: Path) -> None:
-    with pytest.raises(ParamsError, match="--csv .*must be a file"), written_table(tmp_path, top=1):
+    with pytest.raises(ParamsError, match=r"--csv .*must be a file"), written_table(tmp_path, top=1):
         pass
