@@ -81,7 +81,7 @@ def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_
     (asked,) = nodes.run("scontrol", "show", "jobs", "--oneliner", "--details").splitlines()
     assert {"NumNodes=2", "NumTasks=2", "MinMemoryNode=2000M"} <= set(asked.split())
     assert re.search(r" TresPerNode=(gres[:/])?gpu[:=]1 ", asked)
-    assert f"GRES=gpu:{GPU}:1" in asked
+    assert f"JOB_GRES=gpu:{GPU}:2" in asked.split()
     assert "train@tiny-gsf-s0" in record(copy.project).complete
 
 
