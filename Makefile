@@ -12,6 +12,9 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
 export NO_MKDOCS_2_WARNING := 1
 
+# Two workers share the cores; a second thread of each would mostly wait. Stages set their own number of threads.
+test test-pipeline: export OMP_NUM_THREADS := 1
+
 .PHONY: help setup demo test test-pipeline test-slurm test-mlflow crate-validator docs lint types check bench lock clean
 
 help:  ## what there is
