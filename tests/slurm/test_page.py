@@ -101,9 +101,8 @@ def test_the_page_leads_from_videos_to_a_verified_table(node: Node, account: Acc
     for words in steps():
         command = [str(videos) if word == VIDEOS else word for word in words]
         said[" ".join(words)] = account.run(*command, folder=clone.root, environment=environment)
-        if words[:2] == ["gsf", "init"]:  # one network and two shards are enough here
+        if words[:2] == ["gsf", "init"]:  # one network is enough here
             clone.edit("params/studies/mine.yaml", "  tsn: {", "  # tsn: {")
-            clone.edit("params/benchmarks/mine.yaml", "shards: 4 ", "shards: 2 ")
 
     assert "urgent" in said["sinfo -o %P %G %l"]
     assert "| gsf |" in said["cat results/mine/README.md"]
@@ -111,4 +110,4 @@ def test_the_page_leads_from_videos_to_a_verified_table(node: Node, account: Acc
     assert "uncommitted" not in said["gsf verify mine"]
     submitted = node.run("squeue", "--noheader", "--states=all", "--array", "--format=%u %P %T").splitlines()
     assert set(submitted) == {f"{accounts.NAME} urgent COMPLETED"}
-    assert len(submitted) == 7  # inventory, two extractions, manifest, training, evaluation, report
+    assert len(submitted) == 6  # inventory, extraction, manifest, training, evaluation, report
