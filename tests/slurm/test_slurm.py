@@ -96,12 +96,14 @@ def test_a_job_that_exceeds_its_time_may_save_and_runs_again(node: Node, clone: 
     completes(clone)
 
 
-def test_of_several_shards_only_the_one_whose_job_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
+def test_of_a_job_array_only_the_job_that_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
     clone.edit("params/benchmarks/mini.yaml", "jpeg_quality: 5", "jpeg_quality: 6")
     head = start(clone, "data/mini/manifest.csv", TOY_ONCE="hang extract@mini-01")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the extraction to start")
     wait_for(lambda: len(running(node, "extract")()) == 1, seconds=120, what="the other extraction to end or to wait")
-    node.run("scancel", *running(node, "extract")())
+    (job,) = running(node, "extract")()
+    assert re.fullmatch(r"\d+_[12]", job)  # of an array
+    node.run("scancel", job)
     ends_well(head, clone)
     assert clone.ran() == ["extract@mini-00", "extract@mini-01", "manifest@mini"]
     assert all(clone.project.shard("mini", shard).exists() for shard in ("00", "01"))
