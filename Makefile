@@ -43,7 +43,7 @@ test: setup  ## the tests, without those of the two engines
 	pytest -n 2 --dist loadfile
 
 test-slurm: setup  ## the graph on a Slurm of one node, as root; skips loudly without the packages
-	pytest -m slurm tests/slurm
+	pytest -m 'slurm and not slow' tests/slurm
 
 test-mlflow: setup  ## MLflow on a PostgreSQL, behind its server and in a browser; skips loudly without the packages
 	pytest -m mlflow tests/servers

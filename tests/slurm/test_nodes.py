@@ -85,6 +85,7 @@ def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_
     assert "train@tiny-gsf-s0" in record(copy.project).complete
 
 
+@pytest.mark.slow
 def test_asked_before_its_time_is_over_a_training_on_two_nodes_goes_on_from_the_step_that_it_saved(
     nodes: Node, copy: Clone, alone: bytes
 ) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slurm
 EPOCHS, BATCH = 4, 2
 
 
+@pytest.mark.slow
 def test_asked_to_end_a_training_saves_its_step_and_goes_on_from_there(node: Node, tmp_path: Path) -> None:
     """The signal reaches the shell, tee and the loader processes, too."""
     clone = Clone(tmp_path / "clone")
