@@ -9,13 +9,13 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from gsf.errors import ProvenanceError
 from gsf.machine import usable_cores
+from gsf.params.model import Model
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, write_atomically
 from gsf.site.speed import FORMAT, SPEED
@@ -52,7 +52,7 @@ def measure_speed(
     """
     place = choose_device(device)
     cores = threads or usable_cores()
-    models: dict[bytes, tuple[Any, int]] = {}
+    models: dict[bytes, tuple[Model, int]] = {}
     users: dict[str, tuple[str, bytes]] = {}  # by receipt: run and network
     found = read_study(project, study)
     for item in found.evaluations:
@@ -93,7 +93,7 @@ def measure_speed(
     return "\n".join([*said, f"{project.relative(path)}: {content['device']}, {len(models)} networks in turns"])
 
 
-def _rates(models: Mapping[bytes, tuple[Any, int]], device: torch.device, *, rounds: int) -> dict[bytes, float]:
+def _rates(models: Mapping[bytes, tuple[Model, int]], device: torch.device, *, rounds: int) -> dict[bytes, float]:
     """Clips a second of each."""
     networks = {
         key: build_model(model, num_classes=classes).eval().to(device) for key, (model, classes) in models.items()
@@ -109,7 +109,7 @@ def _rates(models: Mapping[bytes, tuple[Any, int]], device: torch.device, *, rou
     return {key: CLIPS / statistics.median(times) for key, times in spent.items()}
 
 
-def _batch(model: Any, device: torch.device) -> torch.Tensor:
+def _batch(model: Model, device: torch.device) -> torch.Tensor:
     shape: Sequence[int] = (CLIPS, model.num_segments, 3, model.input_size, model.input_size)
     return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device)
 

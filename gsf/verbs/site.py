@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gsf.verbs.options import Verbs
+from gsf.verbs.options import Verbs, add_device, at_least
 
 
 def add(verbs: Verbs) -> None:
@@ -25,8 +25,8 @@ def add(verbs: Verbs) -> None:
     gates.set_defaults(call=_gates)
     speed = verbs.add_parser("speed", help="for the site: how many clips a second the networks of a study classify")
     speed.add_argument("study")
-    speed.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    speed.add_argument("--threads", type=int, help="of the CPU; default: all cores that this process may use")
+    add_device(speed)
+    speed.add_argument("--threads", type=at_least(1), help="of the CPU; default: all cores that this process may use")
     speed.set_defaults(call=_speed)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gsf.cli import main
 from gsf.errors import ProvenanceError
 from gsf.params.base import load
 from gsf.params.protocol import Protocol
@@ -101,6 +102,13 @@ def test_a_measurement_that_cannot_be_read_is_none(tmp_path: Path, text: str) ->
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
     assert read_speeds(project, "demo") is None
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "x"])
+def test_threads_of_a_measurement_are_one_or_more(threads: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["speed", "demo", "--threads", threads])
+    assert "must be an integer of 1 or more" in capsys.readouterr().err
 
 
 def test_speeds_are_of_a_study_with_networks(tmp_path: Path) -> None:
