@@ -4,13 +4,15 @@ The listing changes only when the folder does, so that the stages behind it can 
 gigabytes. It stays out of receipts: the inventory's sha256 of each video says what the listing only hints at.
 
 A file counts as a video by its suffix (`SUFFIXES`), or, where `source` is `jpeg_folders`, a folder by its files. Names
-that begin with a dot are left out. Symbolic links to files and folders are followed, wherever they lead: folders of
-links are how people (and DVC) keep subsets of large data.
+that begin with a dot are left out, and names that are not UTF-8, since no annotation can hold them. Symbolic links to
+files and folders are followed, wherever they lead: folders of links are how people (and DVC) keep subsets of large
+data.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.provenance.hashing import write_atomically
 from gsf.tables import read_columns, table_bytes
-from gsf.video.folders import scan_folders
+from gsf.video.folders import is_file, is_folder, scan_folders
 
 COLUMNS = ("path", "bytes", "mtime_ns")
 SUFFIXES = frozenset(
@@ -50,7 +52,7 @@ def run(project: Project, benchmark: str) -> bool:
         )
     target = project.listing(benchmark)
     root = videos_folder(project, params)
-    listed = scan(root, folders=params.source == "jpeg_folders")
+    listed = scan(root, folders=params.source == "jpeg_folders", leave_out_odd=True)
     data = table_bytes(COLUMNS, [(item.path, item.bytes, item.mtime_ns) for item in listed])
     if target.is_file() and target.read_bytes() == data:
         return False
@@ -69,8 +71,11 @@ def videos_folder(project: Project, params: Benchmark) -> Path:
     return root
 
 
-def scan(root: Path, *, folders: bool = False) -> list[Listed]:
-    """Every video file below `root`, or every folder of pictures, in the order of the paths' UTF-8 bytes."""
+def scan(root: Path, *, folders: bool = False, leave_out_odd: bool = False) -> list[Listed]:
+    """Every video file below `root`, or every folder of pictures, in the order of the paths' UTF-8 bytes.
+
+    Names that are not UTF-8 are a DataError, or are named on stderr and left out.
+    """
     found: list[Listed] = []
     try:
         if folders:
@@ -83,7 +88,11 @@ def scan(root: Path, *, folders: bool = False) -> list[Listed]:
         ) from error
     odd = [item.path for item in found if not _is_text(item.path)]
     if odd:
-        raise DataError(f"{root}: {len(odd)} file names are not UTF-8, such as {odd[0]!r}; rename them")
+        what = f"{root}: {len(odd)} names of videos are not UTF-8, such as {odd[0]!r}"
+        if not leave_out_odd:
+            raise DataError(f"{what}; rename them")
+        print(f"{what}: they are left out, no annotation can name them; rename them to use them", file=sys.stderr)
+        found = [item for item in found if _is_text(item.path)]
     return sorted(found, key=lambda item: item.path.encode("utf-8"))
 
 
@@ -102,9 +111,9 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...], found: l
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if is_folder(entry):
                 _walk(entry.path, f"{prefix}{entry.name}/", (*above, key), found)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and is_file(entry):  # noqa: PTH122
                 facts = entry.stat()
                 found.append(Listed(f"{prefix}{entry.name}", facts.st_size, facts.st_mtime_ns))
 

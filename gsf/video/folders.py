@@ -2,15 +2,17 @@
 
 The pictures of a video are the files of its folder, in the order of their numbers. Their names are one prefix, which
 may be empty, and a number that counts up by one from 0 or 1: a gap means that a frame was lost. The bytes of a picture
-are a frame, unchanged. Hidden files are not seen.
+are a frame, unchanged. Hidden files are not seen. Links are followed; a pipe, a device or a link that leads nowhere is
+never read, and no picture may be so large that it would fill the memory.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from gsf.video.probe import MAX_PIXELS, Probe
 
 _NAME = re.compile(r"(?P<prefix>.*?)(?P<number>[0-9]{1,18})\.jpe?g", re.IGNORECASE | re.DOTALL)
 _MEMORY = 2 << 30  # bytes of address space for decoding pictures
+_CHUNK = 1 << 20  # bytes read at once for a digest
 
 
 @dataclass(frozen=True)
@@ -41,27 +44,35 @@ def folder_facts(path: Path) -> FolderFacts:
     """The facts of one folder."""
     size, latest = 0, path.stat().st_mtime_ns
     for entry in _files(path):
-        status = entry.stat()
+        status = _status(entry)
         size += status.st_size
         latest = max(latest, status.st_mtime_ns)
     return FolderFacts(path.name, size, latest)
 
 
 def folder_sha256(path: Path) -> str:
-    """sha256 over name length, name, length and bytes of each file in order; lengths have 8 bytes, big-endian."""
+    """sha256 over name length, name, length and bytes of each file in order; lengths have 8 bytes, big-endian.
+
+    What is no file counts as empty. A folder that holds such is no video (`picture_names`).
+    """
     digest = hashlib.sha256()
-    for name in _in_order([entry.name for entry in _files(path)]):
-        data = (path / name).read_bytes()
-        for part in (os.fsencode(name), data):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
+    for entry in _in_order(_files(path)):
+        regular = is_file(entry)
+        name = os.fsencode(entry.name)
+        size = entry.stat().st_size if regular else 0
+        digest.update(len(name).to_bytes(8, "big") + name + size.to_bytes(8, "big"))
+        if regular:
+            with open(entry.path, "rb") as file:  # noqa: PTH123  (millions of files)
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
     return digest.hexdigest()
 
 
 def probe_folder(path: Path, *, name: str) -> Probe:
     """Facts of a video that is a folder: its names are checked, and its first picture's header."""
     names = picture_names(path, name=name)
-    header = pictures.header((path / names[0]).read_bytes(), name=f"{name}/{names[0]}", max_pixels=MAX_PIXELS)
+    shown = f"{name}/{names[0]}"
+    header = pictures.header(pictures.read(path / names[0], name=shown), name=shown, max_pixels=MAX_PIXELS)
     return Probe(
         frames=len(names), fps=None, width=header.width, height=header.height, rotation=0, codec="mjpeg", duration=None
     )
@@ -69,9 +80,13 @@ def probe_folder(path: Path, *, name: str) -> Probe:
 
 def picture_names(path: Path, *, name: str) -> list[str]:
     """The names of the pictures in order; VideoError where they are not numbered without a gap."""
-    found = [entry.name for entry in _files(path)]
-    if not found:
+    entries = _files(path)
+    if not entries:
         raise VideoError(f"{name}: holds no picture, must hold 00001.jpg, 00002.jpg, ...")
+    odd = sorted(entry.name for entry in entries if not is_file(entry))
+    if odd:
+        raise VideoError(f"{name}: holds {odd[0]!r}, which is no file (a pipe, a device, a link that leads nowhere)")
+    found = [entry.name for entry in entries]
     wrong = sorted(item for item in found if not _NAME.fullmatch(item))
     if wrong:
         raise VideoError(f"{name}: holds {wrong[0]!r}, must hold numbered JPEG pictures only, such as 00001.jpg")
@@ -79,7 +94,7 @@ def picture_names(path: Path, *, name: str) -> list[str]:
     prefixes = sorted({part["prefix"] for part in parts if part})
     if len(prefixes) > 1:
         raise VideoError(f"{name}: its pictures begin with {prefixes[0]!r} and {prefixes[1]!r}, must begin alike")
-    names = _in_order(found)
+    names = [entry.name for entry in _in_order(entries)]
     numbers = [_number(item) for item in names]
     if numbers[0] not in (0, 1):
         raise VideoError(f"{name}: its first picture is {names[0]}, must have the number 0 or 1")
@@ -114,12 +129,40 @@ def folder_frames(path: Path, *, name: str, max_frames: int, max_pixels: int, ma
         raise VideoError(f"{name}: decoding took longer than {max_seconds:g} s, the limit (max_seconds)") from None
     except ChildDiedError as death:
         raise VideoError(f"{name}: cannot be decoded: it crashes the library that reads JPEG ({death})") from None
-    yield from ((path / item).read_bytes() for item in names)
+    yield from (pictures.read(path / item, name=f"{name}/{item}") for item in names)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or leads to one."""
+    return _leads_to(entry.is_dir)
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file or leads to one."""
+    return _leads_to(entry.is_file)
+
+
+def _leads_to(kind: Callable[[], bool]) -> bool:
+    """A link that leads to itself is an error for the system; here it leads nowhere, as a broken one does."""
+    try:
+        return kind()
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return False
 
 
 def _files(path: Path) -> list[os.DirEntry[str]]:
     with os.scandir(path) as entries:
-        return [entry for entry in entries if not entry.name.startswith(".") and not entry.is_dir()]
+        return [entry for entry in entries if not entry.name.startswith(".") and not is_folder(entry)]
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    """Of what a link leads to; of the link itself where it leads nowhere."""
+    try:
+        return entry.stat()
+    except OSError:
+        return entry.stat(follow_symlinks=False)
 
 
 def _number(name: str) -> int:
@@ -127,8 +170,8 @@ def _number(name: str) -> int:
     return int(found["number"]) if found else -1
 
 
-def _in_order(names: list[str]) -> list[str]:
-    return sorted(names, key=lambda item: (_number(item), os.fsencode(item)))
+def _in_order(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    return sorted(entries, key=lambda entry: (_number(entry.name), os.fsencode(entry.name)))
 
 
 def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[FolderFacts]:
@@ -142,10 +185,10 @@ def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Itera
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if is_folder(entry):
                 folders.append((entry.path, entry.name))
             elif prefix:  # what lies beside the folders of videos is no video
-                facts = entry.stat()
+                facts = _status(entry)
                 files, size, latest = files + 1, size + facts.st_size, max(latest, facts.st_mtime_ns)
     if prefix and (files or not folders):
         yield FolderFacts(prefix.rstrip("/"), size, latest)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 from gsf.errors import VideoError
 from gsf.video.jpeg import frame_header
 
+MAX_BYTES = 256 << 20  # of a picture: two for each pixel of the largest frame that is probed
 _END = b"\xff\xd9"
 
 
@@ -20,6 +23,20 @@ class Header:
 
     width: int
     height: int
+
+
+def read(path: Path, *, name: str) -> bytes:
+    """The bytes of a picture; VideoError where it is no file, or larger than `MAX_BYTES`.
+
+    Opened so that a pipe which took a file's place cannot make anybody wait.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise VideoError(f"{name}: is no file, must be a JPEG picture")
+        if status.st_size > MAX_BYTES:
+            raise VideoError(f"{name}: has {status.st_size} bytes, a picture may have {MAX_BYTES}")
+        return file.read(MAX_BYTES)
 
 
 def header(data: bytes, *, name: str, max_pixels: int) -> Header:
@@ -42,7 +59,7 @@ def check(folder: str, names: list[str], name: str, max_pixels: int) -> None:
     first: Header | None = None
     for item in names:
         shown = f"{name}/{item}"
-        data = (Path(folder) / item).read_bytes()
+        data = read(Path(folder) / item, name=shown)
         found = header(data, name=shown, max_pixels=max_pixels)
         first = first or found
         if found != first:

@@ -67,10 +67,35 @@ def test_a_benchmark_that_the_pipeline_renders_is_not_scanned(tmp_path: Path) ->
     assert not project.listing("arrow").exists()
 
 
-def test_a_file_name_that_is_not_text_is_an_error(tmp_path: Path) -> None:
+def touch_name_that_is_no_text(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))).touch()
+        (Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.mp4"))).touch()
     except OSError:
         pytest.skip("this file system has UTF-8 names only")
-    with pytest.raises(DataError, match="1 file names are not UTF-8"):
+
+
+def test_a_file_name_that_is_not_text_is_an_error_where_all_files_are_meant(tmp_path: Path) -> None:
+    touch_name_that_is_no_text(tmp_path)
+    with pytest.raises(DataError, match="1 names of videos are not UTF-8"):
         scan(tmp_path)
+
+
+def test_a_listing_leaves_out_and_names_what_no_annotation_can_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path)
+    write_benchmark(project)
+    _fill(tmp_path / "videos", "text.mp4")
+    touch_name_that_is_no_text(tmp_path / "videos")
+    listing.run(project, "toy")
+    assert listing.read_listing(project.listing("toy")) == {"text.mp4"}
+    assert "1 names of videos are not UTF-8, such as 'caf\\udce9.mp4': they are left out" in capsys.readouterr().err
+
+
+def test_a_link_that_leads_to_itself_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "circle.mp4").symlink_to("circle.mp4")
+    (tmp_path / "nowhere.mp4").symlink_to("absent.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "file.mp4").touch()
+    assert [item.path for item in scan(tmp_path)] == ["file.mp4"]

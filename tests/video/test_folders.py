@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from gsf.store import extract
 from gsf.store.reader import ShardReader
 from gsf.tables import read_table, write_table
 from gsf.video.folders import folder_frames, folder_sha256, picture_names, probe_folder, scan_folders
+from gsf.video.pictures import MAX_BYTES, read
 
 PARAMS = """\
 name: pictures
@@ -107,6 +108,59 @@ def test_what_is_not_a_video_is_an_error_that_says_what(tmp_path: Path, kind: st
         frames(folder)
 
 
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "2.jpg")
+
+
+def device(folder: Path) -> None:
+    (folder / "2.jpg").symlink_to("/dev/zero")
+
+
+def broken_link(folder: Path) -> None:
+    (folder / "2.jpg").symlink_to("nowhere")
+
+
+def circle(folder: Path) -> None:
+    (folder / "2.jpg").symlink_to("2.jpg")
+
+
+def huge(folder: Path) -> None:
+    with (folder / "2.jpg").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+
+
+HOSTILE: dict[Callable[[Path], None], str] = {
+    pipe: "holds '2.jpg', which is no file",
+    device: "holds '2.jpg', which is no file",
+    broken_link: "holds '2.jpg', which is no file",
+    circle: "holds '2.jpg', which is no file",
+    huge: "2.jpg: has 268435457 bytes, a picture may have 268435456",
+}
+
+
+def test_hostile_folders_end_in_a_named_exclusion_and_nobody_waits(tmp_path: Path) -> None:
+    """Pipes and devices would be read for ever."""
+    project = make_project(tmp_path, bad={})
+    rows = [("good", "x", "train"), ("-also", "y", "test")]
+    for damage in HOSTILE:
+        damage(fill(tmp_path / "frames" / damage.__name__, {"1.jpg": jpeg()}))
+        rows.append((damage.__name__, f"class {damage.__name__}", "train"))
+    write_table(tmp_path / "params/benchmarks/pictures.csv", ("path", "label", "split"), rows)
+    listing.run(project, "pictures")
+    inventory.run(project, "pictures")
+    extract.run(project, "pictures", "00")
+    table = {row["id"]: row["reason"] for row in read_table(project.extracted("pictures", "00"), extract.COLUMNS)}
+    for damage, words in HOSTILE.items():
+        assert words in table.pop(damage.__name__)
+    assert table == {"good": "", "-also": ""}
+
+
+def test_a_pipe_that_takes_a_pictures_place_makes_nobody_wait(tmp_path: Path) -> None:
+    pipe(tmp_path)
+    with pytest.raises(VideoError, match=r"^x: is no file, must be a JPEG picture"):
+        read(tmp_path / "2.jpg", name="x")
+
+
 def test_the_sha256_is_over_names_and_bytes_in_order(tmp_path: Path) -> None:
     folder = fill(tmp_path / "a", {"10.jpg": b"three", "9.jpg": b"", ".hidden": b"x"})
     wanted = hashlib.sha256()
@@ -131,7 +185,7 @@ def test_probe_says_how_many_and_how_large(tmp_path: Path) -> None:
     assert (found.frames, found.width, found.height, found.codec) == (2, 32, 24, "mjpeg")
 
 
-def make_project(root: Path) -> Project:
+def make_project(root: Path, *, bad: Mapping[str, tuple[Mapping[str, Callable[[], bytes]], str]] = BAD) -> Project:
     """A benchmark of every kind of folder."""
     (root / "params/benchmarks").mkdir(parents=True)
     (root / "params/benchmarks/pictures.yaml").write_text(PARAMS)
@@ -140,7 +194,7 @@ def make_project(root: Path) -> Project:
     rows = [("good", "x", "train"), ("-also", "y", "test")]
     fill(root / "frames/good", {f"{n}.jpg": jpeg(n) for n in range(1, 12)})
     fill(root / "frames/-also", {f"{n:05d}.jpg": jpeg(n + 50) for n in range(3)})
-    for number, (kind, (files, _)) in enumerate(BAD.items()):
+    for number, (kind, (files, _)) in enumerate(bad.items()):
         pictures = {name: make() for name, make in files.items()}
         fill(root / "frames/bad" / kind, pictures)
         rows.append((f"bad/{kind}", f"class {number}", "train"))

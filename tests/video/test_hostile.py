@@ -157,12 +157,12 @@ def test_a_file_of_any_allowed_name_is_extracted(clip: Path, tmp_path: Path, vid
     assert outcome(tmp_path) == dict.fromkeys(NAMES, "12")
 
 
-@pytest.mark.parametrize("name", [b"new\nline.mp4", b"back\\slash.mp4", b"bell\x07.mp4", b"\xff\xfe.mp4"])
+@pytest.mark.parametrize("name", [b"new\nline.mp4", b"back\\slash.mp4", b"bell\x07.mp4"])
 def test_a_name_that_cannot_be_an_id_is_an_error_that_names_it(
     clip: Path, tmp_path: Path, videos: Path, name: bytes
 ) -> None:
     (videos / os.fsdecode(name)).write_bytes(clip.read_bytes())
-    with pytest.raises(DataError, match=r"must|rename"):
+    with pytest.raises(DataError, match="must"):
         outcome(tmp_path)
 
 
