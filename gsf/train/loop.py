@@ -251,7 +251,7 @@ class Trainer:
                     device=self._device,
                     workers=self._running.workers,
                     processes=self._processes,
-                    stop=self._asked_alone,
+                    stop=lambda: self._requests.stop,
                     title=f"{self._place(epoch)}, validation",
                 )
         except StoppedError:
@@ -263,7 +263,7 @@ class Trainer:
         return metrics
 
     def _asked_alone(self) -> bool:
-        """Whether to make room at once; several processes first agree on it, with their next step."""
+        """Whether to make room at once; several processes agree on it first, in a step or before a batch."""
         return self._requests.stop and self._processes.count == 1
 
     def _make_room(self) -> NoReturn:

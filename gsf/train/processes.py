@@ -54,6 +54,10 @@ class Processes:
         distributed.all_reduce(total)
         return [float(value) for value in total.tolist()]
 
+    def any(self, value: bool, *, device: torch.device) -> bool:
+        """Whether it is so in any process."""
+        return value if self.count == 1 else self.sum([float(value)], device=device)[0] > 0
+
     def share(self, tensors: Iterable[torch.Tensor]) -> None:
         """Give all processes the tensors of the first."""
         if self.count > 1:

@@ -38,8 +38,11 @@ def validate(
 ) -> dict[str, float]:
     """`val_loss` and `val_top1`, not a number where there are no videos; the network is left in evaluation mode.
 
+    Several processes ask each other before each batch whether to stop, so that all do or none; where one has a batch
+    less than the first, it asks all the same.
+
     Raises:
-        StoppedError: `stop` said so.
+        StoppedError: `stop` of a process said so.
     """
     if len(clips) == 0:
         return {"val_loss": math.nan, "val_top1": math.nan}
@@ -47,11 +50,16 @@ def validate(
     own = range(processes.rank, len(clips), processes.count)
     pieces = [list(own[begin : begin + batch_size]) for begin in range(0, len(own), batch_size)]
     loader = evaluation_loader(clips, pieces, workers=workers, device=device, stalled_seconds=STALLED_SECONDS)
+    loaded = batches(loader, stalled_seconds=STALLED_SECONDS)
+    most_pieces = math.ceil(math.ceil(len(clips) / processes.count) / batch_size)
     loss, hits = 0.0, 0.0
     with tqdm(total=len(own), desc=title, unit="clip", mininterval=1.0, disable=not processes.first) as bar:
-        for pixels, labels, _ in batches(loader, stalled_seconds=STALLED_SECONDS):
-            if stop():
+        for number in range(most_pieces):
+            if processes.any(stop(), device=device):
                 raise StoppedError
+            if number >= len(pieces):
+                continue
+            pixels, labels, _ = next(loaded)
             with autocast(precision, device):
                 frames = as_laid_out(normalize(pixels.to(device, non_blocking=True), model.preprocessing), layout)
                 logits = model(frames).float()

@@ -21,6 +21,7 @@ from gsf.project import Project
 from gsf.provenance.receipt import read_receipt
 from gsf.train.batches import Batches
 from gsf.train.launch import launch
+from gsf.train.state import StateFile
 from tests.pipeline.tiny import ROOT
 from tests.train.toy import Job, recipe, run, start
 
@@ -93,6 +94,19 @@ def test_several_processes_killed_and_started_again_end_in_the_same_bytes(tmp_pa
 
 def test_processes_asked_to_make_room_stop_after_the_same_step(tmp_path: Path) -> None:
     assert run_together(Job(tmp_path, SHARED, signal=(signal.SIGTERM, 2)), 2) == [PreemptedError.EXIT_CODE] * 2
+
+
+def test_processes_of_which_one_is_asked_while_they_validate_stop_at_once_and_go_on_from_there(tmp_path: Path) -> None:
+    """Five videos to validate: the first process has two batches, the other one, after which it still is asked."""
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    assert run_together(Job(straight, SHARED), 2) == [0, 0]
+    asked = Job(stopped, SHARED, signal=(signal.SIGTERM, 1), signal_in="validation", signal_rank=1)
+    assert run_together(asked, 2) == [PreemptedError.EXIT_CODE] * 2
+    progress, _, _ = StateFile(stopped / "state.safetensors", key="toy").read()
+    assert (progress.epochs_done, progress.steps_done) == (0, 3)
+    assert run_together(Job(stopped, SHARED), 2) == [0, 0]
+    for name in ("done.safetensors", "history"):
+        assert (stopped / name).read_bytes() == (straight / name).read_bytes()
 
 
 def test_failure_of_one_process_ends_all_and_names_the_videos(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch._dynamo  # the first step of an optimizer imports it, which takes longer than the training
@@ -106,6 +106,7 @@ class Job:
     save_steps: int = 1000
     clips: int = 10
     signal: tuple[int, int] | None = None  # it sends itself this signal in this step
+    signal_in: Literal["step", "validation"] = "step"  # counted in steps, or in its batches of validation
     signal_rank: int | None = None  # only this process of several does; None: all
     bad_rank: int | None = None  # this process of several fails
 
@@ -142,7 +143,7 @@ def _work(job: Job, rank: int, count: int, port: int) -> None:
             "MASTER_PORT": str(port),
         }
     if job.signal and job.signal_rank in (None, rank):
-        _signal_after(*job.signal)
+        (_signal_after if job.signal_in == "step" else _signal_in_validation)(*job.signal)
     try:
         with processes("cpu") as group:
             _train(job, group)
@@ -188,3 +189,19 @@ def _signal_after(number: int, steps: int) -> None:
             os.kill(os.getpid(), number)
 
     Stepper._update = counted  # type: ignore[method-assign]
+
+
+def _signal_in_validation(number: int, batches: int) -> None:
+    """Send a signal to this process while it computes a batch of validation videos."""
+    from gsf.train import validation
+
+    done, normalize = 0, validation.normalize
+
+    def counted(*args: Any) -> torch.Tensor:
+        nonlocal done
+        done += 1
+        if done == batches:
+            os.kill(os.getpid(), number)
+        return normalize(*args)
+
+    validation.normalize = counted
