@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from gsf.data.additions import Additions, renew
 from gsf.data.annotations import SHOWN
-from gsf.data.columns import SPLITS
+from gsf.data.columns import INVENTORY, SPLITS
 from gsf.data.init import planned_shards, shown_folder
 from gsf.data.init_published_files import published_benchmark_yaml, published_study_yaml
 from gsf.data.listing import scan
@@ -22,6 +23,8 @@ from gsf.params.base import load, validate
 from gsf.params.benchmark import Benchmark, Format, Published, Target
 from gsf.project import Project, check_name
 from gsf.provenance.hashing import sha256_file, write_atomically
+from gsf.store.plan import read_additions
+from gsf.tables import read_columns
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class PublishedSummary:
     videos: int  # that the annotations name
     files: tuple[str, ...]  # written, relative to the project
     kept: tuple[str, ...]  # there before, left as they were
+    added: tuple[str, ...]  # on videos that the inventory did not find, and that are there now
 
     def __str__(self) -> str:
         facts = self.facts
@@ -49,7 +53,7 @@ class PublishedSummary:
             f"a horizontal flip: {facts['flip']}; {facts['flip_reason']}",
             *(f"  {one} <-> {other}" for one, other in facts["flip_pairs"]),
             *_missing_lines(self),
-            *(f"note: {note}" for note in facts["notes"]),
+            *(f"note: {note}" for note in (*facts["notes"], *self.added)),
             *(f"metrics apart, {rule}" for rule in facts["subset_rules"]),
             *(f"wrote {name}" for name in self.files),
             *(f"kept  {name}" for name in self.kept),
@@ -71,7 +75,8 @@ def init_published(
 ) -> PublishedSummary:
     """Write a benchmark and a study for published annotations, after reading all of them.
 
-    Called again it leaves both files alone and reads what they say.
+    Called again it leaves both files alone and reads what they say. Videos that the inventory did not find, and that
+    are there now, become a batch of additions.
 
     Args:
         project: where to write.
@@ -112,8 +117,13 @@ def init_published(
     }
     written = [path for path in texts if not path.exists()]
     validate(Benchmark, yaml.safe_load(texts[benchmark_file]), where=where)
+    kept = [path for path in texts if path not in written]
+    additions, added = (None, ()) if existing is None else _additions(project, existing, found)
     for path in written:
         write_atomically(path, texts[path].encode("utf-8"))
+    if additions is not None:
+        additions.write(benchmark_file, project)
+        written.append(additions.path)
     return PublishedSummary(
         name=name,
         title=benchmark.title,
@@ -124,7 +134,8 @@ def init_published(
         missing_rows=len(found.missing_rows()),
         videos=len(found.places.paths),
         files=tuple(project.relative(path) for path in written),
-        kept=tuple(project.relative(path) for path in texts if path not in written),
+        kept=tuple(project.relative(path) for path in kept),
+        added=added,
     )
 
 
@@ -171,6 +182,33 @@ def _published_before(
         if asked is not None and was != asked:
             raise ParamsError(f"{where}: published.{key} is {was}, must be {asked} for this call; choose another name")
     return before
+
+
+def _additions(project: Project, existing: Benchmark, found: Annotated) -> tuple[Additions | None, tuple[str, ...]]:
+    """The additions once the videos are those that are there now, and what to say of them.
+
+    A video is known by the name of its rows: one that was moved to another folder is not new. Where no fewer are new
+    than are known, as when most of a download comes later, they are spread like the first ones: the frames that are
+    copied for it are no more than those that are decoded, and no one shard holds most of the videos.
+    """
+    inventory = project.inventory(existing.name)
+    if not inventory.is_file():
+        return None, (f"{project.relative(inventory)} is not there yet, so no video counts as added later",)
+    table = read_columns(inventory, INVENTORY, only=["id", "sha256"])
+    columns = (table[name].to_pylist() for name in ("id", "sha256"))
+    seen = {row for row, sha256 in zip(*columns, strict=True) if sha256}
+    paths = found.places.paths
+    now = set(paths.values()) - {paths[name] for name in found.places.missing}
+    known = {paths[row.path] for row in found.reading.rows if row.id in seen}
+    if existing.additions is not None:
+        known |= read_additions(project.root / existing.additions).keys()
+    known &= now
+    new = len(now - known)
+    if new and new >= len(known):
+        note = f"{new} new videos are no fewer than the {len(known)} so far, so they are spread over all shards"
+        return renew(project, existing, now, now), (note,)
+    additions = renew(project, existing, known, now)
+    return additions, () if additions is None or additions.note is None else (additions.note,)
 
 
 def _listed(root: Path, source: str) -> list[str]:

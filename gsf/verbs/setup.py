@@ -52,7 +52,6 @@ def _init(args: argparse.Namespace) -> None:
         return
     from gsf.data.init import init_benchmark
     from gsf.errors import ParamsError
-    from gsf.pipeline.study import renew
     from gsf.project import Project
 
     for option in ("annotations", "split", "target"):
@@ -70,9 +69,7 @@ def _init(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(summary)
-    active = renew(Project.here(), args.name)
-    if active is not None:
-        print(f"wrote params/plan.yaml: the active study, {active}, has the benchmark")
+    _renew_plan(args.name)
 
 
 def _init_published(args: argparse.Namespace) -> None:
@@ -89,6 +86,17 @@ def _init_published(args: argparse.Namespace) -> None:
     names = ("annotations", "split", "target", "shards")
     options = {name: getattr(args, name) for name in names}
     print(init_published(Project.here(), args.name, args.videos, format=args.published, **options))
+    _renew_plan(args.name)
+
+
+def _renew_plan(benchmark: str) -> None:
+    """The active study gets the shards of additions."""
+    from gsf.pipeline.study import renew
+    from gsf.project import Project
+
+    active = renew(Project.here(), benchmark)
+    if active is not None:
+        print(f"wrote params/plan.yaml: the active study, {active}, has the benchmark")
 
 
 def _import(args: argparse.Namespace) -> None:

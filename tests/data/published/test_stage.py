@@ -18,6 +18,7 @@ from gsf.params.study import Study
 from gsf.pipeline.study import resolve
 from gsf.project import Project
 from gsf.provenance.receipt import read_receipt
+from gsf.store.plan import read_additions, read_plan
 from gsf.tables import read_table
 from tests.data.project import make_project, make_video
 from tests.data.published.small import FILES, LEFT, RIGHT, write
@@ -115,6 +116,54 @@ def test_init_called_again_keeps_what_people_edited_and_refuses_another_benchmar
         begin(project, tmp_path, "ssv2")
     with pytest.raises(ParamsError, match=r"published\.split is 1, must be 2 for this call"):
         begin(project, tmp_path, split=2)
+
+
+KINETICS = ("-a_b_000009_000019.mp4", "xyz_000003_000013.mp4", "xyz_000020_000030.mp4", "0wR5jVB-WPk_000417_000427.mp4")
+
+
+def examined(project: Project) -> dict[str, bytes]:
+    """What the stages up to the inventory write of each shard's plan, by file."""
+    listing.run(project, "mine")
+    stage.run(project, "mine")
+    inventory.run(project, "mine")
+    return {path.name: path.read_bytes() for path in project.shard_plan("mine", "00").parent.iterdir()}
+
+
+def test_videos_that_come_later_are_a_batch_and_the_other_plans_stay(project: Project, tmp_path: Path) -> None:
+    fill(tmp_path / "videos", *KINETICS[:3])
+    begin(project, tmp_path, "kinetics400", shards=2)
+    assert "data/mine/inventory.csv is not there yet" in begin(project, tmp_path, "kinetics400")
+    before = examined(project)
+    file = project.params_file("benchmarks", "mine")
+    (tmp_path / "videos/abseiling").mkdir()
+    (tmp_path / "videos" / KINETICS[1]).rename(tmp_path / "videos/abseiling" / KINETICS[1])
+    assert "new videos" not in begin(project, tmp_path, "kinetics400")
+    assert load(Benchmark, file).additions is None  # moved, not new
+    (tmp_path / "videos/abseiling" / KINETICS[1]).rename(tmp_path / "videos" / KINETICS[1])
+    make_video(tmp_path / "videos/val" / KINETICS[3], shade=240)
+    said = begin(project, tmp_path, "kinetics400")
+    assert "note: 1 new videos are batch 1 of params/benchmarks/mine.additions.csv: a shard of their own, a01" in said
+    assert "wrote params/benchmarks/mine.additions.csv" in said
+    written = file.read_bytes()
+    assert "new videos" not in begin(project, tmp_path, "kinetics400")  # before the inventory knows them
+    assert file.read_bytes() == written
+    after = examined(project)
+    assert {name: after[name] for name in before} == before
+    assert [video.path for video in read_plan(project.shard_plan("mine", "a01"))] == [f"val/{KINETICS[3]}"]
+    (tmp_path / "videos/val" / KINETICS[3]).unlink()
+    begin(project, tmp_path, "kinetics400")
+    assert read_additions(project.root / "params/benchmarks/mine.additions.csv") == {}
+    assert {name: data for name, data in examined(project).items() if name in before} == before
+
+
+def test_no_batch_is_made_of_most_of_a_download(project: Project, tmp_path: Path) -> None:
+    fill(tmp_path / "videos", *KINETICS[:2])
+    begin(project, tmp_path, "kinetics400")
+    examined(project)
+    fill(tmp_path / "videos", *KINETICS[2:])
+    said = begin(project, tmp_path, "kinetics400")
+    assert "2 new videos are no fewer than the 2 so far, so they are spread over all shards" in said
+    assert load(Benchmark, project.params_file("benchmarks", "mine")).additions is None
 
 
 def test_the_stage_finds_the_videos_and_its_receipt_is_the_root_of_the_inventory(
