@@ -11,6 +11,7 @@ from gsf.data.clips import EvaluationClips, TrainingClips
 from gsf.data.inputs import flipped_labels, split_of, stored_shards
 from gsf.data.lists import Manifest, read_manifest
 from gsf.data.sheet import Strip, draw_sheet
+from gsf.data.show_mixed import find_mixes
 from gsf.data.videos import Split, Videos
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
@@ -48,7 +49,7 @@ def show(project: Project, asked: Asked) -> str:
     if asked.out.suffix not in SUFFIXES:
         raise ParamsError(f"--out is {asked.out}, must end in {', '.join(SUFFIXES)}")
     manifest = read_manifest(project, asked.benchmark)
-    model_name, recipe_name = _names(project, asked)
+    model_name, recipe_name, devices = _chosen(project, asked)
     model = load(Model, project.params_file("models", model_name))
     split_name = "train" if asked.protocol is None else "test"
     split = split_of(manifest, split_name)
@@ -56,7 +57,8 @@ def show(project: Project, asked: Asked) -> str:
     videos = Videos(split, stored_shards(project, asked.benchmark, manifest))
     if asked.protocol is None:
         recipe = load(Recipe, project.params_file("recipes", recipe_name))
-        strips, title = _training(videos, manifest, model, recipe, rows, asked), f"recipe {recipe_name}"
+        strips = _training(videos, manifest, model, recipe, rows, asked, devices)
+        title = f"recipe {recipe_name}"
     else:
         protocol = load(Protocol, project.params_file("protocols", asked.protocol))
         strips, title = _views(videos, manifest, model, protocol, rows), f"protocol {asked.protocol}"
@@ -81,8 +83,15 @@ def in_words(transform: ClipTransform) -> str:
 
 
 def _training(
-    videos: Videos, manifest: Manifest, model: Model, recipe: Recipe, rows: Sequence[int], asked: Asked
+    videos: Videos,
+    manifest: Manifest,
+    model: Model,
+    recipe: Recipe,
+    rows: Sequence[int],
+    asked: Asked,
+    devices: int,
 ) -> list[Strip]:
+    split, names = videos.split, manifest.classes
     clips = TrainingClips(
         videos,
         num_segments=model.num_segments,
@@ -91,16 +100,30 @@ def _training(
         flipped_labels=flipped_labels(manifest),
         seed=asked.seed,
     )
+    mixes = find_mixes(
+        recipe,
+        rows,
+        num_videos=len(split),
+        size=model.input_size,
+        seed=asked.seed,
+        epoch=asked.epoch,
+        devices=devices,
+    )
     strips = []
     for row in rows:
         drawn, frames = clips.load((asked.epoch, row))
-        split = videos.split
-        label, shown = manifest.classes[split.labels[row]], manifest.classes[drawn.label]
+        label, shown = names[split.labels[row]], names[drawn.label]
         title = f"{split.ids[row]}: {label}, frames {_listed(drawn.frames)} of {split.frames[row]}"
         strips.append(Strip((title,), frames, drawn.transform.box))
         swapped = f" (mirrored, was {label})" if shown != label else ""
-        words = (f"trained as: {shown}{swapped}", in_words(drawn.transform))
-        strips.append(Strip(words, drawn.transform(frames)))
+        words, clip = [in_words(drawn.transform)], drawn.transform(frames)
+        if row in mixes:
+            mix = mixes[row]
+            other, other_label, _ = clips[asked.epoch, mix.partner]
+            clip = mix(clip, other)
+            words.append(mix.in_words(split.ids[mix.partner]))
+            swapped = f" {mix.share:.2f}{swapped}, {names[other_label]} {1 - mix.share:.2f}"
+        strips.append(Strip((f"trained as: {shown}{swapped}", *words), clip))
     return strips
 
 
@@ -119,10 +142,10 @@ def _views(videos: Videos, manifest: Manifest, model: Model, protocol: Protocol,
     return strips
 
 
-def _names(project: Project, asked: Asked) -> tuple[str, str]:
-    """The model and the recipe: as asked for, else those of the active study's last training on the benchmark."""
+def _chosen(project: Project, asked: Asked) -> tuple[str, str, int]:
+    """Model, recipe and devices: as asked for, on one device; else of the active study's last training."""
     if asked.model is not None and (asked.recipe is not None or asked.protocol is not None):
-        return asked.model, asked.recipe or ""
+        return asked.model, asked.recipe or "", 1
     plan = load(Plan, project.plan_file)
     planned = [run for run in plan.experiments.values() if run.benchmark == asked.benchmark]
     if not planned:
@@ -130,7 +153,7 @@ def _names(project: Project, asked: Asked) -> tuple[str, str]:
             f"params/plan.yaml: study {plan.study} trains nothing on {asked.benchmark}, must where none are named;"
             " say --model and --recipe (or --model and --protocol)"
         )
-    return asked.model or planned[-1].model, asked.recipe or planned[-1].recipe
+    return asked.model or planned[-1].model, asked.recipe or planned[-1].recipe, plan.devices
 
 
 def _rows(split: Split, asked: Asked, *, where: str) -> list[int]:
