@@ -18,6 +18,7 @@ from gsf.video import libav, process
 from gsf.video.ffmpeg import FrameStream, Limits, frames_command, safe_url
 from gsf.video.probe import probe
 from tests import test_isolated
+from tests.video.boxes import box, resized
 from tests.video.clips import convert, run_ffmpeg
 from tests.video.outcome import outcome
 
@@ -77,10 +78,6 @@ def test_many_more_flipped_bytes_end_in_frames_or_an_exclusion(clip: Path, tmp_p
     assert len(campaign(clip, tmp_path, videos, seeds=range(9, 300))) == 5 * 291
 
 
-def box(kind: bytes, content: bytes) -> bytes:
-    return (8 + len(content)).to_bytes(4, "big") + kind + content
-
-
 def test_files_that_are_no_video_are_named(clip: Path, tmp_path: Path, videos: Path) -> None:
     (videos / "empty.mp4").write_bytes(b"")
     (videos / "text.mp4").write_text("hello\n" * 1000)
@@ -102,15 +99,14 @@ def test_files_that_are_no_video_are_named(clip: Path, tmp_path: Path, videos: P
     assert "holds no video stream" in found["sound.mp4"]
 
 
-def patched_size(clip: Path, width: int, height: int) -> bytes:
-    """A clip whose H.264 header, and container, declare another size."""
-    y4m = b"YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420jpeg\nFRAME\n" % (width, height)
-    return y4m + bytes(1000)
+def raw_frame(width: int, height: int) -> bytes:
+    """A Y4M file that declares a size, and holds too little for it."""
+    return b"YUV4MPEG2 W%d H%d F10:1 Ip A1:1 C420jpeg\nFRAME\n" % (width, height) + bytes(1000)
 
 
 def test_declared_sizes_cost_no_memory(clip: Path, tmp_path: Path, videos: Path) -> None:
     for width, height in ((65535, 65535), (30000, 30000), (1 << 30, 1 << 30), (2_000_001, 1), (16384, 8192)):
-        (videos / f"{width}x{height}.y4m").write_bytes(patched_size(clip, width, height))
+        (videos / f"{width}x{height}.y4m").write_bytes(raw_frame(width, height))
     data = bytearray(convert(clip, tmp_path / "x.avi", "-c:v", "mjpeg").read_bytes())
     at = data.index(b"\xff\xc0")
     while at >= 0:  # every picture says that it is 65500 x 65500
@@ -118,6 +114,23 @@ def test_declared_sizes_cost_no_memory(clip: Path, tmp_path: Path, videos: Path)
         at = data.find(b"\xff\xc0", at + 2)
     (videos / "giant.avi").write_bytes(data)
     found = outcome(tmp_path)
+    assert all(not text.isdigit() for text in found.values()), found
+
+
+@pytest.mark.parametrize("size", [8192, 16000, 1 << 16])  # the probe refuses the second one, libav itself the third
+def test_sizes_declared_by_a_codec_cost_no_memory(clip: Path, tmp_path: Path, videos: Path, size: int) -> None:
+    honest = convert(clip, tmp_path / "x.mp4", "-pix_fmt", "yuv420p", "-profile:v", "baseline").read_bytes()
+    (videos / "honest.mp4").write_bytes(resized(honest, 48, 48, container=True))  # 48 x 36 is coded as that, and cut
+    (videos / "stream.mp4").write_bytes(resized(honest, size, size, container=False))
+    (videos / "both.mp4").write_bytes(resized(honest, size, size, container=True))
+    data = bytearray(convert(clip, tmp_path / "x.webm", "-c:v", "libvpx", "-g", "1").read_bytes())
+    at = data.index(b"\x9d\x01\x2a")
+    while at >= 0:  # of VP8: every picture says that it is as large as 14 bits allow
+        data[at + 3 : at + 7] = min(size, 0x3FFF).to_bytes(2, "little") * 2
+        at = data.find(b"\x9d\x01\x2a", at + 2)
+    (videos / "stream.webm").write_bytes(data)
+    found = outcome(tmp_path)
+    assert found.pop("honest.mp4") == "12"
     assert all(not text.isdigit() for text in found.values()), found
 
 

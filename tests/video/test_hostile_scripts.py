@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.video.clips import convert
+from tests.video.boxes import alias, location, referring
+from tests.video.clips import convert, run_ffmpeg
 from tests.video.outcome import outcome
 
 MARKER = b"This line must never be read by anything but its owner."
@@ -119,12 +120,23 @@ def test_a_movie_whose_track_lies_elsewhere_stays_without_it(
     clip: Path, tmp_path: Path, videos: Path, listener: Listener
 ) -> None:
     """QuickTime may keep its samples in another file, named by a data reference."""
-    data = convert(clip, tmp_path / "x.mov", "-c", "copy").read_bytes()
-    # dref: an entry `url ` with flag 1 (in this file) becomes one with flag 0 and a location.
-    at = data.index(b"url \x00\x00\x00\x01")
-    (videos / "flag.mov").write_bytes(data[: at + 7] + b"\0" + data[at + 8 :])
-    alias = data[:at] + b"alis\x00\x00\x00\x00" + data[at + 8 :]
-    (videos / "alias.mov").write_bytes(alias)
+    canary = convert(clip, tmp_path / "canary.mov", "-c", "copy")
+    data = canary.read_bytes()
+    references = {
+        "file": location(b"url ", f"file://{canary}"),
+        "http": location(b"url ", f"http://127.0.0.1:{listener.port}/canary.mov"),
+        "urn": location(b"urn ", f"http://127.0.0.1:{listener.port}/canary.mov"),
+        "alias": alias(str(canary)),
+        "alias up": alias(str(canary), up=2, down=1),
+    }
+    for name, reference in references.items():
+        (videos / f"{name}.mov").write_bytes(referring(data, reference))
+    watch = Watch(canary)
     for name, text in outcome(tmp_path).items():
         assert text == "12" or not text.isdigit(), (name, text)
+    assert not watch.opened()
     assert listener.visits == 0
+    for name in ("alias", "alias up"):  # the files do name it: a reader that follows such references opens it
+        follow = ("-enable_drefs", "1", "-use_absolute_path", "1")
+        run_ffmpeg(*follow, "-i", videos / f"{name}.mov", "-f", "null", "-")
+        assert watch.opened(), name
