@@ -13,9 +13,9 @@ export DVC_NO_ANALYTICS := true
 export NO_MKDOCS_2_WARNING := 1
 
 # Two workers share the cores; a second thread of each would mostly wait. Stages set their own number of threads.
-test test-pipeline: export OMP_NUM_THREADS := 1
+test test-slow test-pipeline: export OMP_NUM_THREADS := 1
 
-.PHONY: help setup demo test test-pipeline test-slurm test-mlflow crate-validator docs lint types check bench lock clean
+.PHONY: help setup demo test test-slow test-pipeline test-slurm test-mlflow crate-validator docs lint types check bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ demo: setup  ## the built-in benchmark from nothing to a results table
 
 test: setup  ## the tests, without those of the two engines
 	pytest -n 2 --dist loadfile
+
+test-slow: setup  ## what `make test` leaves out: campaigns of damage and kills, every network exported; long
+	pytest -n 2 --dist loadfile -m 'slow and not slurm' tests
 
 test-slurm: setup  ## the graph on a Slurm of one node, as root; skips loudly without the packages
 	pytest -m 'slurm and not slow' tests/slurm

@@ -42,7 +42,7 @@ extract.run(Project(Path(root)), "mini", "00", processes=2)
 
 
 def slowly(*values: object) -> ParameterSet:
-    """A case for the nightly run: much like another one."""
+    """A case much like another one, which `make test-slow` runs."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
