@@ -3,7 +3,7 @@
     python bench/estimate.py            # renews the tables in docs/scale.md
     python bench/estimate.py --check    # exit code 1 where they are not those of bench/results
 
-Nothing is measured here: rates come from the JSON files, sizes from bench/storage.py, and what is assumed stands in
+Nothing is measured here: rates come from the JSON files, sizes from bench/sizes.py, and what is assumed stands in
 `ASSUMED` and in the page. Where the speed of a GPU is not measured, the hours are given for a range of them, and as the
 formula in clips a second.
 """
@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.page import renew
-from bench.storage import BENCHMARKS
+from bench.sizes import KINETICS, SSV2, Benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"
@@ -30,21 +30,20 @@ PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"
 class Task:
     """A benchmark with the published recipe: clips that are trained on, and that are looked at."""
 
-    name: str  # as in bench/storage.py
-    train: int  # videos
+    size: Benchmark
     watched: int  # videos of the validation after each epoch
-    test: int  # videos that are evaluated
     epochs: int
     views: int  # clips x crops of the evaluation
     protocol: str
 
+    @property
+    def name(self) -> str:
+        return self.size.name
 
-# Sizes: docs/benchmarks.md. Kinetics-400 has no published recipe for GSF on ResNet-50 here: that of
-# Something-Something is taken. Neither study holds out validation videos (`paper-last`), as docs/benchmarks.md has it.
-TASKS = (
-    Task("Something-Something V2", 168_913, 0, 24_777, 60, 2 * 3, "8x2x3"),
-    Task("Kinetics-400", 240_000, 0, 19_906, 60, 10 * 3, "8x10x3-dense"),
-)
+
+# Kinetics-400 has no published recipe for GSF on ResNet-50 here: that of Something-Something is taken. Neither study
+# holds out validation videos (`paper-last`), as docs/benchmarks.md has it.
+TASKS = (Task(SSV2, 0, 60, 2 * 3, "8x2x3"), Task(KINETICS, 0, 60, 10 * 3, "8x10x3-dense"))
 FRAMES = 8  # of a clip
 ASSUMED = {
     "core_hour": 0.04,  # dollars; put your own
@@ -79,9 +78,17 @@ def graphs() -> str:
     if not found:
         return "Not measured yet on a quiet machine: `python bench/graph.py`."
     commands = list(next(iter(found.values())))
-    lines = [f"| seconds (of CPU) | {' | '.join(commands)} |", "|---|" + "---:|" * len(commands)]
-    lines += [f"| {name} | {' | '.join(cells.values())} |" for name, cells in found.items()]
+    lines = [f"| seconds (of CPU) | {' | '.join(commands)} | lock of a first `dvc repro`, minutes, reckoned |"]
+    lines.append("|---|" + "---:|" * (len(commands) + 1))
+    lines += [f"| {name} | {' | '.join(cells.values())} | {first_lock(name)} |" for name, cells in found.items()]
     return "\n".join(lines + recordings())
+
+
+def first_lock(study: str) -> str:
+    """Minutes of CPU of a first run for dvc.lock, which grows on the way, and is read and written after each stage."""
+    stages = int(study.split(": ")[1].split(" ")[0].replace(",", ""))
+    one = next(row for row in rows("graph") if row["case"] == study and "of one stage" in row["metric"])
+    return f"{stages * one['cpu_seconds'] / 2 / 60:,.0f}"
 
 
 def recordings() -> list[str]:
@@ -103,7 +110,7 @@ def tables() -> str:
 
 def data_rows(task: Task) -> dict[str, str]:
     """What the data stages need: one column of the first table."""
-    size = next(item for item in BENCHMARKS if item.name == task.name)
+    size = task.size
     frames = size.frames(None)
     by_frames, by_videos = extraction()
     # A video costs its start and its frames; the two measured cases have both in two proportions.
@@ -111,14 +118,18 @@ def data_rows(task: Task) -> dict[str, str]:
     low, high = kilobytes_a_frame()
     jobs = int(ASSUMED["nodes"])
     protocols = " / ".join(item.protocol for item in TASKS)
+    inventory, start = (at_least_as_many_rows(stage, size.videos) for stage in ("inventory", "start"))
     return {
-        "videos, million frames": f"{size.videos:,}, {frames / 1e6:,.1f}",
+        "videos of training and reported split, million frames": f"{size.videos:,}, {frames / 1e6:,.1f}",
+        "inventory besides reading the videos: seconds, MiB": f"{inventory['s']:,.0f}, {inventory['MiB']:,.0f}",
         "extraction, core hours": f"{core_hours:,.0f}",
         f"extraction, minutes with {jobs} jobs of 2 cores": f"{core_hours * 60 / (2 * jobs):,.0f}",
         "extraction, cost": f"${core_hours * float(ASSUMED['core_hour']):,.2f}",
         "shards on disk, short side 256, quality 3": f"{frames * low / 1e6:,.0f}-{frames * high / 1e6:,.0f} GB",
-        "clips of the training": f"{task.train * task.epochs / 1e6:,.1f} million",
-        f"views of the evaluation ({protocols})": f"{task.test * task.views / 1e6:,.2f} million",
+        "`gsf record` of 64 shards and 30 trainings, seconds of CPU": f"{recorded():,.0f}",
+        "memory of a training for its lists, MiB, torch included": f"{start['MiB']:,.0f}",
+        "clips of the training": f"{size.train * task.epochs / 1e6:,.1f} million",
+        f"views of the evaluation ({protocols})": f"{size.reported * task.views / 1e6:,.2f} million",
     }
 
 
@@ -138,8 +149,8 @@ def training_lines() -> list[str]:
         read = rate * FRAMES * kilobytes_a_frame()[1] / 1e3
         cells = [f"{rate:,.0f}", f"{rate / loader_rate():.1f}", f"{read:,.0f}"]
         for task in TASKS:
-            training = task.epochs * (task.train + task.watched / float(ASSUMED["forward"])) / rate / 3600
-            evaluation = task.test * task.views / (rate * float(ASSUMED["forward"])) / 3600
+            training = task.epochs * (task.size.train + task.watched / float(ASSUMED["forward"])) / rate / 3600
+            evaluation = task.size.reported * task.views / (rate * float(ASSUMED["forward"])) / 3600
             cost = (training + evaluation) * float(ASSUMED["gpu_hour"])
             cells += [f"{training:,.1f}", f"{evaluation:,.2f}", f"${cost:,.0f}", f"{training / 8:,.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
@@ -169,12 +180,27 @@ def extraction() -> tuple[float, float]:
 
 
 def kilobytes_a_frame() -> tuple[float, float]:
-    """The range of the table of bench/storage.py, short side 256, quality 3."""
-    text = "\n".join(path.read_text() for path in sorted(RESULTS.glob("storage-*.md")))
-    match = re.search(r"^\| 256 \| 3 \| ([\d.]+)-([\d.]+) \| all \|", text, re.MULTILINE)
-    if match is None:
-        raise SystemExit("bench/results/storage-*.md: no row for short side 256 and quality 3, must have one")
-    return float(match[1]), float(match[2])
+    """The range that bench/storage.py measured, short side 256, quality 3."""
+    for row in rows("storage"):
+        if (row["short_side"], row["quality"]) == (256, 3):
+            return row["baseline"] / 1e3, row["value"] / 1e3
+    raise SystemExit("bench/results/storage-*.json: no case of short side 256 and quality 3, must have one")
+
+
+def at_least_as_many_rows(stage: str, videos: int) -> dict[str, float]:
+    """What bench/scale.py measured of a stage at the size next above, by unit: `s` of wall time, `MiB` at the peak."""
+    sizes: dict[int, dict[str, float]] = {}
+    for row in rows("scale"):
+        match = re.fullmatch(rf"{stage}, ([\d,]+) rows", row["case"])
+        if match:
+            sizes.setdefault(int(match[1].replace(",", "")), {})[row["unit"]] = float(row["value"])
+    return sizes[min(size for size in sizes if size >= videos)]
+
+
+def recorded() -> float:
+    """Seconds of CPU that bench/recording.py measured for a study of 64 shards of which DVC knew nothing."""
+    found = (row for row in rows("recording") if re.match(r"64 shards, 30 .*, none recorded$", row["case"]))
+    return float(next(found)["value"])
 
 
 def loader_rate() -> float:

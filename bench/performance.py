@@ -1,5 +1,6 @@
-"""The tables of docs/performance.md, every case of bench/results with its goal, its command and its machine, and of
-docs/stream.md, those of bench/stream.py.
+"""Tables of docs/ from bench/results: in performance.md every case with its goal, its command and its machine; in
+stream.md those of bench/stream.py, in loading.md the decoders of bench/decode.py, in frames.md what the standard
+benchmarks take by bench/storage.py.
 
 python bench/performance.py            # renews the tables
 python bench/performance.py --check    # exit code 1 where they are not those of bench/results
@@ -17,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench import sizes
 from bench.page import renew
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,6 +120,46 @@ def _cpu_times(rows: dict[tuple[str, str], dict[str, Any]]) -> list[str]:
     return ["\n".join(lines)]
 
 
+def decoders(measured: Measured) -> list[str]:
+    """What bench/decode.py measured: a row a decoder, ours first."""
+    found = []
+    for path, rows in measured:
+        if topic(path) == "decode":
+            absent = [row for row in rows if row["value"] is None]
+            lines = [
+                f"| decoder | {rows[0]['metric']}, ms | | same pixels | damaged data in the middle of a frame |",
+                "|---|---:|---:|---|---|",
+                *_decoders([row for row in rows if row["value"] is not None]),
+                *(f"| {row['decoder']} | not measured: {row['reason']} | | | |" for row in absent),
+            ]
+            found += [f"`{rows[0]['command']}`, {rows[0]['device']}, {rows[0]['date']}:", "\n".join(lines)]
+    return found
+
+
+def _decoders(rows: list[dict[str, Any]]) -> list[str]:
+    ours = rows[0]
+    lines = [f"| **{_version('simplejpeg', ours)}** | **{number(ours['value'])}** | | | {ours['damage_ours']} |"]
+    for row in sorted(rows, key=lambda row: float(row["baseline"])):
+        figures = f"{number(row['baseline'])} | x{row['ratio']:.2f} | yes"
+        lines.append(f"| {_version(row['decoder'], row)} | {figures} | {row['damage']} |")
+    return lines
+
+
+def _version(decoder: str, row: dict[str, Any]) -> str:
+    return f"{decoder} {row['versions'][decoder.lower()]}"
+
+
+def storage(measured: Measured) -> list[str]:
+    """What bench/storage.py measured, times the frames of the standard benchmarks."""
+    found = [
+        part
+        for path, rows in measured
+        if topic(path) == "storage"
+        for part in (f"`{rows[0]['command']}`, {rows[0]['date']}, in GB (10^9 bytes):", "\n".join(sizes.table(rows)))
+    ]
+    return [*found, sizes.unchanged()]
+
+
 def number(value: float) -> str:
     """Three digits, more where they stand in front of the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -135,6 +177,8 @@ def versions(found: dict[str, str]) -> list[str]:
 PAGES: dict[Path, Callable[[Measured], list[str]]] = {
     ROOT / "docs/performance.md": everything,
     ROOT / "docs/stream.md": streams,
+    ROOT / "docs/loading.md": decoders,
+    ROOT / "docs/frames.md": storage,
 }
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 import platform
 import re
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ PACKAGES = (
     "imageio-ffmpeg",
     "pillow",
     "simplejpeg",
+    "torchcodec",
 )
 
 
@@ -91,11 +93,18 @@ def line(topic: str, row: dict[str, Any]) -> str:
     return f"{topic}: {row['case']}: {row['value']:g} {row['unit']}, x{row['ratio']:g} {verdict}".rstrip()
 
 
-def write(topic: str, cases: list[dict[str, Any]], *, device: str | None = None) -> Path:
+def write(
+    topic: str,
+    cases: list[dict[str, Any]],
+    *,
+    device: str | None = None,
+    group: Callable[[dict[str, Any]], str] | None = None,
+) -> Path:
     """Write the cases of one run, print one line for each, and return the file.
 
     What a case does not say itself of command, device, versions and date is filled in. The device is this machine's
-    processor, or the one that is given.
+    processor, or the one that is given. Cases of an earlier run go, or stay where `group` gives for them what it gives
+    for no case of this run.
     """
     device = machine() if device is None else file_name(device)
     # Folders by their last name: where they lie is nobody else's.
@@ -109,7 +118,11 @@ def write(topic: str, cases: list[dict[str, Any]], *, device: str | None = None)
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{topic}-{device}.json"
-    path.write_text(json.dumps([{**common, **row} for row in cases], indent=1) + "\n")
+    rows = [{**common, **row} for row in cases]
+    if group is not None and path.is_file():
+        measured = {group(row) for row in rows}
+        rows += [row for row in json.loads(path.read_text()) if group(row) not in measured]
+    path.write_text(json.dumps(rows, indent=1) + "\n")
     for row in cases:
         print(line(topic, row))
     return path
