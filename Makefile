@@ -76,7 +76,7 @@ types: setup  ## mypy --strict
 check: test lint types docs test-pipeline test-slurm test-mlflow  ## all that CI runs
 
 bench: setup  ## every speed measurement that this machine can do
-	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py|bench/estimate.py|bench/performance.py|bench/page.py) ;; *) python $$script || exit 1 ;; esac; done
+	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py|bench/estimate.py|bench/performance.py|bench/page.py|bench/sizes.py) ;; *) python $$script || exit 1 ;; esac; done
 	python bench/estimate.py
 	python bench/performance.py
 
