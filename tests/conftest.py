@@ -16,6 +16,16 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return make_data(tmp_path_factory.mktemp("small"))
 
 
+@pytest.fixture(scope="session")
+def untrained(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small project with an untrained network, the run `gsf-s0` of the study `s`; read only."""
+    from tests.untrained import write_training  # imports torch
+
+    made = Project(Path(shutil.copytree(small_data.root, tmp_path_factory.mktemp("untrained") / "project")))
+    write_training(made)
+    return made
+
+
 @pytest.fixture
 def small_project(small_data: Project, tmp_path: Path) -> Callable[[], Project]:
     """Makes copies of the small project."""
