@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gsf.project import Project
+from tests.mlflow_tables import MadeOnce
 from tests.small_project import make_data
 
 
@@ -24,6 +25,16 @@ def untrained(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> 
     made = Project(Path(shutil.copytree(small_data.root, tmp_path_factory.mktemp("untrained") / "project")))
     write_training(made)
     return made
+
+
+@pytest.fixture(scope="session")
+def mlflow_tables() -> Iterator[None]:
+    """From now on MLflow makes its tables once; every later SQLite database of this process gets a copy of them."""
+    from mlflow.store.db import utils
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_initialize_tables", MadeOnce(utils._initialize_tables))
+        yield
 
 
 @pytest.fixture

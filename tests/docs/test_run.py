@@ -25,6 +25,14 @@ def demo(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     return make_demo(small_data, tmp_path_factory.mktemp("documented") / "demo")
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that no page checks take less time: speeds, and shapes that pass through a network a block at a time."""
+    monkeypatch.setattr("gsf.site.measure_speed.CLIPS", 1)
+    monkeypatch.setattr("gsf.nn.blocks.BLOCK", 1 << 40)
+
+
+@pytest.mark.usefixtures("hurried", "mlflow_tables")
 @pytest.mark.parametrize("page", QUICK)
 def test_what_a_page_says_can_be_done(page: str, demo: Project, tmp_path: Path) -> None:
     root, home = tmp_path / "project", tmp_path / "home"
