@@ -21,7 +21,7 @@ from tests.small_project import BENCHMARK
 
 STUDY = """\
 study: demo
-threads: 2
+threads: 1
 seeds: [0]
 protocols: [8x1x1]
 experiments:
@@ -77,6 +77,6 @@ def make_demo(data: Project, root: Path) -> Project:
 
 def _train(project: Project, run: str, model: str) -> dict[str, object]:
     """One run, and the words that its evaluation takes, too."""
-    which: dict[str, object] = {"benchmark": "arrow", "study": "demo", "run": run, "threads": 2, "device": "cpu"}
+    which: dict[str, object] = {"benchmark": "arrow", "study": "demo", "run": run, "threads": 1, "device": "cpu"}
     train.run(project, model=model, recipe="arrow", seed=0, **which)  # type: ignore[arg-type]
     return which

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gsf.cli import main
 from gsf.project import Project
 from tests.docs.pages import PAGES, blocks
-from tests.docs.running import in_folder, run, runs_engines, shell_word, to_run
+from tests.docs.running import call_here, in_folder, run, runs_engines, to_run
 from tests.docs.scratch import add_files, make_demo
 
 QUICK = {page: found for page in PAGES if (found := [b for b in to_run(blocks(page)) if not runs_engines(b)])}
@@ -39,13 +38,4 @@ def test_what_a_page_says_can_be_done(page: str, demo: Project, tmp_path: Path) 
     shutil.copytree(demo.root, root, symlinks=True)
     add_files(root, home, demo.root / "data/arrow/videos")
     with in_folder(root, HOME=str(home), GSF_WORKERS="0", GSF_MLFLOW="off"):
-        run(QUICK[page], _call)
-
-
-def _call(words: list[str]) -> None:
-    if shell_word(words):
-        return
-    program, *rest = words
-    assert program == "gsf", f"{program} is no program of a quick test: mark the block, or say `long`"
-    code = main(rest)
-    assert code == 0, f"exit code {code}"
+        run(QUICK[page], call_here)

@@ -31,11 +31,11 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_programs_compute_what_the_equations_say_under_the_interpreter() -> None:
+@pytest.mark.parametrize("which", ["not slow", pytest.param("slow", marks=pytest.mark.slow)])
+def test_programs_compute_what_the_equations_say_under_the_interpreter(which: str) -> None:
     pytest.importorskip("triton")
-    done = python(
-        "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", str(CASES), TRITON_INTERPRET="1"
-    )
+    alone = ("-p", "no:cacheprovider", "-p", "no:xdist")
+    done = python("-m", "pytest", "-q", "-x", *alone, "-m", which, str(CASES), TRITON_INTERPRET="1")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     assert " passed" in done.stdout
     assert " skipped" not in done.stdout
