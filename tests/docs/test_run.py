@@ -5,7 +5,6 @@ Blocks with DVC, Snakemake or MLflow's own commands are run by test_run_engines.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from gsf.project import Project
 from tests.docs.pages import PAGES, blocks
 from tests.docs.running import call_here, in_folder, run, runs_engines, to_run
-from tests.docs.scratch import add_files, make_demo
+from tests.docs.scratch import add_files, copy_demo, make_demo
 
 QUICK = {page: found for page in PAGES if (found := [b for b in to_run(blocks(page)) if not runs_engines(b)])}
 
@@ -35,7 +34,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("page", QUICK)
 def test_what_a_page_says_can_be_done(page: str, demo: Project, tmp_path: Path) -> None:
     root, home = tmp_path / "project", tmp_path / "home"
-    shutil.copytree(demo.root, root, symlinks=True)
+    copy_demo(demo, root)
     add_files(root, home, demo.root / "data/arrow/videos")
     with in_folder(root, HOME=str(home), GSF_WORKERS="0", GSF_MLFLOW="off"):
         run(QUICK[page], call_here)
