@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,8 +9,22 @@ from pathlib import Path
 import pytest
 
 from gsf.project import Project
-from tests.mlflow_tables import MadeOnce
+from tests.mlflow_tables import MadeOnce, unsynced
 from tests.small_project import make_data
+
+
+def pytest_collection_finish() -> None:
+    """From now on garbage is looked for among what tests make, and not, each time, in all libraries."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """No test ends in a loss of power: what a process wrote is there for others, and after its end, without a sync."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +47,14 @@ def untrained(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> 
 def mlflow_tables() -> Iterator[None]:
     """From now on MLflow makes its tables once; every later SQLite database of this process gets a copy of them."""
     from mlflow.store.db import utils
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
 
+    event.listen(Engine, "connect", unsynced)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(utils, "_initialize_tables", MadeOnce(utils._initialize_tables))
         yield
+    event.remove(Engine, "connect", unsynced)
 
 
 @pytest.fixture

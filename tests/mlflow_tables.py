@@ -8,6 +8,12 @@ from contextlib import closing
 from typing import Any
 
 
+def unsynced(connection: object, _: object) -> None:
+    """Of a new connection: what SQLite writes need not reach the disk before it goes on."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
+
 class MadeOnce:
     """Stands for the function by which MLflow makes its tables where they are not all there."""
 
