@@ -51,8 +51,9 @@ test-slurm: setup  ## the graph on a Slurm of one node, as root; skips loudly wi
 test-mlflow: setup  ## MLflow on a PostgreSQL, behind its server and in a browser; skips loudly without the packages
 	pytest -m mlflow tests/servers
 
+# In the order of their names, so that the file that takes longest (the pages of the documentation) is among the first.
 test-pipeline: setup  ## both engines for real, in clones
-	pytest -n 2 --dist loadfile -m pipeline tests
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m pipeline tests
 
 crate-validator: .work/crate-validator/.ready  ## the published validator of RO-Crates, in an environment of its own, for the tests
 

@@ -45,19 +45,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def metadata(path: str) -> dict[str, object]:
-    extra = {"gsf": ""}
-    torch.export.load(path, extra_files=extra)
-    content: dict[str, object] = json.loads(extra["gsf"])
-    return content
-
-
 def test_exported_run_names_its_origin_and_computes_the_same(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", "gsf-s0", "--format", "torch", "--output", "model.pt2"]) == 0
     assert "model.pt2: outputs agree with the checkpoint's" in capsys.readouterr().out
-    content = metadata("model.pt2")
+    extra = {"gsf": ""}
+    program = torch.export.load("model.pt2", extra_files=extra)
+    content = json.loads(extra["gsf"])
     path = project.checkpoint("s", "gsf-s0")
     assert content["classes"] == CLASSES
     assert content["checkpoint"] == {
@@ -67,7 +62,7 @@ def test_exported_run_names_its_origin_and_computes_the_same(
     assert content["input"] == {"name": "clips", "shape": ["batch", 2, 3, 32, 32], "dtype": "float32"}
     clips = torch.randn(1, 2, 3, 32, 32)
     network, _ = read_checkpoint(path)
-    torch.testing.assert_close(torch.export.load("model.pt2").module()(clips), network(clips))
+    torch.testing.assert_close(program.module()(clips), network(clips))
 
 
 def test_checkpoint_file_is_bound_to_the_receipt_beside_it(project: Project) -> None:

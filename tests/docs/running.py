@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gsf.cli import main
 from tests.docs.commands import commands, is_pattern
 from tests.docs.pages import Block
 
@@ -60,6 +61,16 @@ def shell_word(words: list[str]) -> bool:
     else:
         return program == "source" and bool(re.fullmatch(r"\.venv/bin/activate", rest[0]))
     return True
+
+
+def call_here(words: list[str]) -> None:
+    """Run `gsf` in this process."""
+    if shell_word(words):
+        return
+    program, *rest = words
+    assert program == "gsf", f"{program} is no program of a quick test: mark the block, or say `long`"
+    code = main(rest)
+    assert code == 0, f"exit code {code}"
 
 
 @contextlib.contextmanager

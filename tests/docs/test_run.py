@@ -5,16 +5,14 @@ Blocks with DVC, Snakemake or MLflow's own commands are run by test_run_engines.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from gsf.cli import main
 from gsf.project import Project
 from tests.docs.pages import PAGES, blocks
-from tests.docs.running import in_folder, run, runs_engines, shell_word, to_run
-from tests.docs.scratch import add_files, make_demo
+from tests.docs.running import call_here, in_folder, run, runs_engines, to_run
+from tests.docs.scratch import add_files, copy_demo, make_demo
 
 QUICK = {page: found for page in PAGES if (found := [b for b in to_run(blocks(page)) if not runs_engines(b)])}
 
@@ -25,19 +23,18 @@ def demo(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     return make_demo(small_data, tmp_path_factory.mktemp("documented") / "demo")
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that no page checks take less time: speeds, and shapes that pass through a network a block at a time."""
+    monkeypatch.setattr("gsf.site.measure_speed.CLIPS", 1)
+    monkeypatch.setattr("gsf.nn.blocks.BLOCK", 1 << 40)
+
+
+@pytest.mark.usefixtures("hurried", "mlflow_tables")
 @pytest.mark.parametrize("page", QUICK)
 def test_what_a_page_says_can_be_done(page: str, demo: Project, tmp_path: Path) -> None:
     root, home = tmp_path / "project", tmp_path / "home"
-    shutil.copytree(demo.root, root, symlinks=True)
+    copy_demo(demo, root)
     add_files(root, home, demo.root / "data/arrow/videos")
     with in_folder(root, HOME=str(home), GSF_WORKERS="0", GSF_MLFLOW="off"):
-        run(QUICK[page], _call)
-
-
-def _call(words: list[str]) -> None:
-    if shell_word(words):
-        return
-    program, *rest = words
-    assert program == "gsf", f"{program} is no program of a quick test: mark the block, or say `long`"
-    code = main(rest)
-    assert code == 0, f"exit code {code}"
+        run(QUICK[page], call_here)

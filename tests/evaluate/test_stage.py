@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -28,27 +29,12 @@ from gsf.params.protocol import Protocol
 from gsf.project import Project
 from gsf.provenance.receipt import Receipt, StageResult, read_receipt, seal
 from gsf.tables import read_table
-from gsf.train.checkpoint import CheckpointInfo, build_model, read_checkpoint, write_checkpoint
+from gsf.train.checkpoint import build_model, read_checkpoint
 from gsf.train.device import deterministic
+from tests.untrained import write_training
 
 MakeProject = Callable[[], Project]
 PLACE = ("s", "gsf-s0", "2x2x3")
-
-
-def write_training(project: Project, *, classes: list[str] | None = None, benchmark: str = "arrow") -> None:
-    """An untrained checkpoint with its receipt, at the place of a training."""
-    model = load(Model, project.params_file("models", "gsf"))
-    names = classes or list(read_manifest(project, benchmark).classes)
-    torch.manual_seed(0)
-    network = build_model(model, num_classes=len(names))
-    path = project.checkpoint("s", "gsf-s0")
-    write_checkpoint(path, network.state_dict(), CheckpointInfo(model=model, classes=names, epoch=1, seed=0))
-    command = ["gsf", "train", benchmark]
-    seal(
-        project,
-        StageResult("train@s-gsf-s0", command, {}, inputs=[], outputs=[path], entry="gsf.errors"),
-        project.train_receipt("s", "gsf-s0"),
-    )
 
 
 def evaluate(project: Project, *, protocol: str = "2x2x3", workers: int = 0, subsets: str | None = None) -> Receipt:
@@ -72,10 +58,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def project(small_project: MakeProject) -> Project:
-    made = small_project()
-    write_training(made)
-    return made
+def project(untrained: Project, tmp_path: Path) -> Project:
+    return Project(Path(shutil.copytree(untrained.root, tmp_path / "untrained")))
 
 
 def test_scores_hold_every_test_video_once_in_manifest_order(project: Project) -> None:

@@ -23,7 +23,7 @@ from gsf.params.model import Model
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
-from tests.evaluate.test_stage import write_training
+from tests.untrained import write_training
 
 LAYERS = 8  # of a ResNet-18
 

@@ -15,3 +15,12 @@ def _one_thread_and_seed() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def one_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feature maps are not cut into blocks of frames, each of which shapes pass through as slowly as through the whole.
+
+    Results and costs are the same (test_layers.py, test_cost.py).
+    """
+    monkeypatch.setattr("gsf.nn.blocks.BLOCK", 1 << 40)

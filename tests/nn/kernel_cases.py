@@ -2,6 +2,8 @@
 
     TRITON_INTERPRET=1 pytest tests/nn/kernel_cases.py
 
+What is marked slow is another layout or type of what is not: `-m slow` runs it.
+
 Triton reads the variable when its programs are defined, so it must be set before anything imports them.
 """
 
@@ -93,13 +95,23 @@ def test_gsf_agrees_with_its_equations(
     check_against_equations(shape, layout, torch.float32, fuse=True, training=training)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
+@pytest.mark.parametrize(
+    "layout", [pytest.param(LAYOUTS[0], marks=pytest.mark.slow), LAYOUTS[1]], ids=["nchw", "channels_last"]
+)
 def test_gsm_agrees_with_its_equations(layout: torch.memory_format) -> None:
     check_against_equations(SHAPES[1], layout, torch.float32, fuse=False, training=True)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "layout"),
+    [
+        (torch.bfloat16, torch.channels_last),
+        (torch.float16, torch.contiguous_format),
+        pytest.param(torch.bfloat16, torch.contiguous_format, marks=pytest.mark.slow),
+        pytest.param(torch.float16, torch.channels_last, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_narrow_types_agree_with_the_equations(dtype: torch.dtype, layout: torch.memory_format) -> None:
     check_against_equations((1, 2, 32, 6, 6, 0.25), layout, dtype, fuse=True, training=True)
 
@@ -195,14 +207,26 @@ def arguments(dtype: torch.dtype, *, fused: bool = True, batch: bool = True) -> 
 
 
 @pytest.mark.parametrize(
-    ("dtype", "fused", "batch"), [(torch.float32, True, True), (torch.bfloat16, False, False)], ids=str
+    ("dtype", "fused", "batch"),
+    [(torch.float32, True, True), pytest.param(torch.bfloat16, False, False, marks=pytest.mark.slow)],
+    ids=str,
 )
 def test_operator_is_registered_as_pytorch_asks(dtype: torch.dtype, fused: bool, batch: bool) -> None:
     torch.library.opcheck(gate_shift_fuse, arguments(dtype, fused=fused, batch=batch))
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=["nchw", "channels_last"])
-@pytest.mark.parametrize("without", ["nothing", "gate", "fuse"])
+@pytest.mark.parametrize(
+    ("without", "layout"),
+    [
+        ("nothing", torch.contiguous_format),
+        ("nothing", torch.channels_last),
+        ("gate", torch.contiguous_format),
+        ("fuse", torch.channels_last),
+        pytest.param("gate", torch.channels_last, marks=pytest.mark.slow),
+        pytest.param("fuse", torch.contiguous_format, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_fake_kernels_tell_what_the_programs_return(without: str, layout: torch.memory_format) -> None:
     x, *others = arguments(torch.bfloat16)
     assert isinstance(x, Tensor)

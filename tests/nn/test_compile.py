@@ -111,8 +111,14 @@ def test_compiled_layer_is_one_graph_and_agrees_with_the_eager_one(name: str, tr
     torch.testing.assert_close(gradients(compiled, x, layer, direction), gradients(layer, x, layer, direction))
 
 
-NETWORKS = [(backbone, temporal, True) for backbone in ("resnet18", "mobilenet_v2") for temporal in TEMPORALS]
-NETWORKS += [("resnet18", "gsf", False)]
+QUICK = [
+    ("resnet18", "tsm", True),
+    ("resnet18", "gsf", True),
+    ("resnet18", "gsf", False),
+    ("mobilenet_v2", "gsf", True),
+]
+SLOW = [(backbone, temporal, True) for backbone in ("resnet18", "mobilenet_v2") for temporal in TEMPORALS]
+NETWORKS = [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW if case not in QUICK)]
 
 
 @pytest.mark.parametrize(("backbone", "temporal", "training"), NETWORKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,20 +29,40 @@ PUBLISHED: list[tuple[str, float, int, int, float, float]] = [
 ]
 
 
+@cache
+def cost_of_plain(backbone: str) -> tuple[int, int]:
+    """Parameters and multiply-adds of a published network without temporal modules."""
+    with torch.device("meta"):
+        plain = create_model(backbone, "none", 174, 8)
+    return count_parameters(plain), count_macs(plain)
+
+
+@pytest.mark.usefixtures("one_block")
 @pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: f"{row[0]}-{row[1]:g}")
 def test_cost_is_the_published_one(row: tuple[str, float, int, int, float, float]) -> None:
     backbone, ratio, plain_parameters, gsf_parameters, plain_macs, added = row
     with torch.device("meta"):
-        plain = create_model(backbone, "none", 174, 8)
         gsf = create_model(backbone, "gsf", 174, 8, ratio=ratio)
-        longer = create_model(backbone, "gsf", 174, 16, ratio=ratio)
-    assert count_parameters(plain) == plain_parameters
+    parameters, of_plain = cost_of_plain(backbone)
+    assert parameters == plain_parameters
     assert count_parameters(gsf) == gsf_parameters
     digits = len(f"{added:g}".partition(".")[2])
-    of_plain, of_gsf = count_macs(plain), count_macs(gsf)
     assert round(of_plain / 1e9, 2) == plain_macs
-    assert round((of_gsf - of_plain) / 1e9, digits) == added
-    assert count_macs(longer) == 2 * of_gsf
+    assert round((count_macs(gsf) - of_plain) / 1e9, digits) == added
+
+
+def test_twice_the_frames_cost_twice_as_much() -> None:
+    with torch.device("meta"):
+        short, longer = (create_model("bninception", "gsf", 174, frames) for frames in (8, 16))
+    assert count_macs(longer, size=64) == 2 * count_macs(short, size=64)
+
+
+def test_how_frames_are_cut_into_blocks_changes_no_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = []
+    for block in (1, 2 * 16 * 81, 1 << 40):  # one frame, two frames, all of them
+        monkeypatch.setattr("gsf.nn.blocks.BLOCK", block)
+        costs.append(count_macs(tiny("gsf")))
+    assert costs == [costs[0]] * 3
 
 
 def tiny(temporal: Any, *, ratio: float = 1.0) -> VideoModel:

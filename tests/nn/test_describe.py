@@ -33,6 +33,7 @@ def test_places_have_the_shapes_that_the_modules_meet(backbone: str, temporal: A
     assert [place.where for place in found.places] == [row.where for row in model.insertions]
 
 
+@pytest.mark.usefixtures("one_block")
 def test_description_of_the_published_network_needs_no_weights() -> None:
     with torch.device("meta"):
         model = create_model("resnet50", "gsf", 174, 8, ratio=0.25)

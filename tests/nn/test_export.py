@@ -97,12 +97,9 @@ def test_whole_network_exports(tmp_path: Path) -> None:
     assert (seen["size"], seen["short_side"]) == (32, 37)  # 256 of 224
 
 
-@pytest.mark.parametrize("backbone", ["bninception", "inceptionv3", "mobilenet_v2"])
-def test_every_family_exports(backbone: str, tmp_path: Path) -> None:
-    if backbone not in known_backbones():
-        pytest.skip(f"{backbone} is not among the backbones")
-    model = shaken(create_model(backbone, "gsf", 5, 1))
-    done = export_model(model, tmp_path / "model.pt2", format="torch", size=SMALL[backbone])
+def test_whole_network_of_branches_exports(tmp_path: Path) -> None:
+    model = shaken(create_model("bninception", "gsf", 5, 1))
+    done = export_model(model, tmp_path / "model.pt2", format="torch", size=SMALL["bninception"])
     assert done.error is not None
     assert done.error < TOLERANCE
 

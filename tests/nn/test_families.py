@@ -1,4 +1,7 @@
-"""Temporal modules in every CNN of torchvision: all of them as shapes, the smallest of each family for real."""
+"""Temporal modules in every CNN of torchvision: all of them as shapes, the smallest of each family for real.
+
+As shapes, too, the default tests take one or two of a family; the larger ones, of the same blocks, are slow.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,9 @@ SMALL: list[tuple[str, int]] = [
 ]
 
 
+SHAPES = {"maxvit_t", "resnet50", "wide_resnet50_2", *(name for name, _ in SMALL)}
+
+
 def as_shapes(name: str) -> nn.Module:
     slow_draws = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     with ShapesOnly():
@@ -57,7 +63,9 @@ def places(net: nn.Module, temporal: Any, where: list[str] | None = None) -> lis
     return [place.path for place in find_places(net, temporal, where)]
 
 
-@pytest.mark.parametrize("name", CNNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in SHAPES else pytest.mark.slow) for name in CNNS]
+)
 def test_every_cnn_takes_modules_and_still_loads_its_image_weights(name: str) -> None:
     net = as_shapes(name)
     image_weights = {key: value.shape for key, value in net.state_dict().items()}

@@ -92,10 +92,13 @@ NETWORKS = {
     "resnet50-gsf-r100-t16": 224,
     "resnet101-gsf-r25-t8": 224,
 }
+LARGE = {"inceptionv3-tsn-r100-t8", "resnet50-gsf-r100-t16", "resnet101-gsf-r25-t8"}  # another of their family is quick
 
 
 @needs_golden
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else []) for name in NETWORKS]
+)
 def test_network_agrees_with_the_released_one(name: str) -> None:
     arrays = golden(name)
     batch, segments, size = (int(arrays[key]) for key in ("batch", "segments", "size"))

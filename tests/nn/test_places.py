@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,14 @@ def network(name: str) -> nn.Module:
     return net
 
 
+@cache
+def looked_at(name: str) -> nn.Module:
+    """A network that nobody changes."""
+    return network(name)
+
+
 def paths(name: str, temporal: Any, where: list[str] | None = None) -> list[str]:
-    return [place.path for place in find_places(network(name), temporal, where)]
+    return [place.path for place in find_places(looked_at(name), temporal, where)]
 
 
 @pytest.mark.parametrize(
@@ -52,14 +59,14 @@ def test_default_place_is_the_documented_one_of_its_family(name: str, count: int
 
 def test_default_places_of_torchvisions_inception_are_the_published_ones_of_inceptionv3() -> None:
     """`mixed` is Mixed_5b there: eleven modules, of these widths."""
-    rows = find_places(network("inception_v3"), "gsf")
+    rows = find_places(looked_at("inception_v3"), "gsf")
     assert [row.conv.out_channels for row in rows] == [64, 64, 64, 384, 192, 192, 192, 192, 192, 320, 320]
 
 
 def test_places_in_front_of_a_norm_are_in_front_of_it() -> None:
     """Batch norm, or the layer norm of ConvNeXt, is what follows in the order of the network."""
     for name in ("resnet50", "regnet_x_400mf", "efficientnet_b0", "convnext_tiny", "shufflenet_v2_x0_5", "vgg11_bn"):
-        net = network(name)
+        net = looked_at(name)
         leaves = [(path, module) for path, module in net.named_modules() if not list(module.children())]
         following = {path: after for (path, _), (_, after) in pairwise(leaves)}
         for place in find_places(net, "gsf"):
@@ -88,7 +95,7 @@ def test_part_of_the_places_is_chosen_by_names_and_patterns(
 
 
 def test_place_starts_alike_whether_by_default_or_named() -> None:
-    net = network("resnet50")
+    net = looked_at("resnet50")
     assert {place.fuse_init for place in find_places(net, "gsf")} == {"kaiming"}
     assert [place.fuse_init for place in find_places(net, "gsf", ["layer1.0.conv3", "conv1"])] == ["default", "kaiming"]
 
@@ -106,7 +113,7 @@ def test_place_starts_alike_whether_by_default_or_named() -> None:
 )
 def test_name_or_pattern_without_match_is_an_error_that_lists_near_ones(where: list[str], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        find_places(network("resnet18"), "gsf", where)
+        find_places(looked_at("resnet18"), "gsf", where)
 
 
 def test_convolution_that_computes_more_is_refused() -> None:

@@ -28,6 +28,8 @@ def published_clone(root: Path) -> Clone:
         make_video(root / "videos" / name, shade=40 + 60 * number)
     folder = write(root / "published", "ucf101")
     init_published(clone.project, "pub", root / "videos", format="ucf101", annotations=folder, shards=2)
+    clone.edit("params/studies/tiny.yaml", "  tsn: {benchmark: mini, model: tsn-tiny, recipe: tiny}\n", "")
+    clone.edit("params/studies/tiny.yaml", "[2x1x1, 2x2x1]", "[2x1x1]")
     clone.edit("params/studies/tiny.yaml", "benchmark: mini", "benchmark: pub")
     study.activate(clone.project, "tiny")
     return clone.start()

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gsf.cli import main
 from gsf.project import Project
-from tests.evaluate.test_stage import write_training
 
 PROTOCOLS = {
     "2x2x10": "clips: 2\ncrops: 10\naverage: probabilities\n",
@@ -18,10 +18,9 @@ PROTOCOLS = {
 
 
 @pytest.fixture
-def project(small_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(untrained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Arrow's small copy with an untrained network, `gsf-s0`, and the current folder in it."""
-    made = small_project()
-    write_training(made)
+    made = Project(Path(shutil.copytree(untrained.root, tmp_path / "project")))
     made.plan_file.write_text("study: s\n")
     for name, text in PROTOCOLS.items():
         (made.root / f"params/protocols/{name}.yaml").write_text(f"name: {name}\nframes: 2\n{text}")

@@ -16,8 +16,8 @@ from gsf.predict.answers import ranked
 from gsf.project import Project
 from gsf.store import extract
 from gsf.tables import write_table
-from tests.evaluate.test_stage import write_training
 from tests.predict.conftest import answers
+from tests.untrained import write_training
 from tests.video.test_folders import PARAMS, fill, jpeg
 
 PLACE = ("s", "gsf-s0", "2x2x3")

@@ -199,7 +199,7 @@ def test_a_file_without_a_receipt_answers_outside_of_any_project(
     said = capsys.readouterr()
     assert "no receipt" in said.err
     assert "256 px on the short side, because no benchmark says" in said.err
-    ten = tmp_path / "project0/params/protocols/2x2x10.yaml"
+    ten = tmp_path / "project/params/protocols/2x2x10.yaml"
     assert ten.is_file()
     monkeypatch.chdir(project.root)
     assert main(["predict", str(video), "--model", str(alone), "--protocol", "2x2x10"]) == 1

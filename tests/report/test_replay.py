@@ -22,8 +22,9 @@ from gsf.report import replay
 from gsf.report.recompute import recomputed
 from gsf.report.replay import check_replayed, chosen, replayed
 from gsf.train.device import deterministic
-from tests.evaluate.test_stage import PLACE, evaluate, write_training
+from tests.evaluate.test_stage import PLACE, evaluate
 from tests.provenance.finished import rewrite
+from tests.untrained import write_training
 
 STAGE = "evaluate@s-gsf-s0-2x2x3"
 

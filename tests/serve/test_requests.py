@@ -21,8 +21,8 @@ from gsf.params.benchmark import Extract
 from gsf.predict.answers import ranked
 from gsf.project import Project
 from gsf.serve.server import application
-from tests.evaluate.test_stage import write_training
 from tests.serve.made import ask, in_base64, rows, running, write_model
+from tests.untrained import write_training
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLACE = ("s", "gsf-s0", "2x2x3")

@@ -18,7 +18,7 @@ from gsf.project import Project
 from gsf.stream.draw import overlay
 from gsf.video.ffmpeg import executable
 from tests.stream.tiny import FPS, clip
-from tests.stream.typed import T, stream, write_network
+from tests.stream.typed import T, stream
 from tests.video.clips import convert
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -75,10 +75,7 @@ def test_an_error_of_the_stream_comes_behind_its_answers_and_their_sum(
     assert "VideoError: damaged.ts: cannot be decoded" in said.err
 
 
-def test_a_network_that_looks_ahead_is_refused(
-    project: Project, video: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_network(project, "gsf-s0", causal=False)
+def test_a_network_that_looks_ahead_is_refused(video: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert stream(video, model="gsf-s0") == 1
     said = capsys.readouterr().err
     assert "EvaluationError: model gsf: looks at frames that are still to come, must be causal" in said

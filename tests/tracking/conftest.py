@@ -13,7 +13,7 @@ from tests.tracking.with_networks import finish_with_networks
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_database(mlflow_tables: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from gsf.tracking.connection import connect
 
     root = tmp_path_factory.mktemp("template")
