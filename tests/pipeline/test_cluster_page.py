@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from snakemake.cli import parse_set_resources
+from snakemake.cli import parse_args, parse_set_resources
 from snakemake.profiles import ProfileConfigFileParser
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
@@ -65,6 +65,24 @@ def commented(number: int) -> str:
 def on_page(word: str) -> str:
     """The page's first block of a profile that has a word."""
     return next(block.text for block in blocks(PAGE) if block.language == "yaml" and word in block.text)
+
+
+def test_each_entry_of_the_profiles_is_in_force_since_no_key_is_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = [ROOT / "workflow/profiles" / name / "config.yaml" for name in ("default", "slurm")]
+    default, slurm = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in profiles)
+    assert not default.keys() & slurm.keys()
+    monkeypatch.chdir(ROOT)
+    _, asked = parse_args(["--profile", "workflow/profiles/slurm"])
+    assert (asked.latency_wait, asked.retries, asked.jobs) == (slurm["latency-wait"], slurm["retries"], slurm["jobs"])
+    assert (asked.keep_going, asked.scheduler) == (default["keep-going"], default["scheduler"])
+    assert not asked.keep_incomplete  # the profile says why
+
+
+def test_every_rule_asks_for_its_memory_once_more_with_every_attempt() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    rules = re.findall(r"^(?:rule|checkpoint) (\w+):$", text, re.MULTILINE)
+    assert len(rules) == 10
+    assert re.findall(r"^ +mem_mb=(.*),$", text, re.MULTILINE) == [f'stages.memory("{rule}")' for rule in rules]
 
 
 def test_the_weights_that_the_page_fetches_are_those_of_the_study_that_init_writes() -> None:

@@ -17,6 +17,7 @@ from gsf.pipeline.record import record
 from gsf.pipeline.sync import sync
 from gsf.provenance.hashing import canonical_json
 from tests.pipeline.tiny import ToyClone
+from tests.slurm.head import SNAKEMAKE
 
 pytestmark = pytest.mark.pipeline
 
@@ -184,6 +185,18 @@ def test_a_failed_job_leaves_the_others_recorded(tmp_path: Path) -> None:
     assert clone.ran() == OF_GSF
     record(clone.project)
     agree(clone)
+
+
+def test_what_a_cluster_refuses_to_run_leaves_no_earlier_result_that_passes_for_its_own(clone: ToyClone) -> None:
+    """Snakemake notes the new parameters of a job that failed, also where it never started."""
+    clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
+    clone.add_program("sbatch", ["sh", "-c", "echo sbatch: error: invalid partition >&2; exit 1"])
+    said = clone.run(*SNAKEMAKE, fails=True)
+    assert "The error message was 'sbatch: error: invalid partition'" in said
+    assert clone.ran() == []
+    clone.snakemake()
+    assert clone.ran() == OF_GSF
+    record(clone.project)
 
 
 def test_record_writes_the_lock_that_dvc_commit_writes_and_once(

@@ -1,11 +1,13 @@
 """A finished study through a DVC remote: pushed from one clone, pulled into others, with nothing to run again.
 
-The remote is a folder, and a bucket of a server on this machine that speaks S3.
+The remote is a folder, a bucket of a server on this machine that speaks S3, and the cache of another project.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,6 +18,7 @@ import pytest
 from gsf.pipeline import study
 from tests.pipeline.test_end_to_end import CLEAN, NOTHING, ran_by_dvc
 from tests.pipeline.tiny import Clone
+from tests.unprivileged import obeying, read_only
 
 pytestmark = pytest.mark.pipeline
 
@@ -125,6 +128,21 @@ def test_a_clone_with_the_shards_alone_gets_the_rest_without_running_it(pushed: 
     assert "what is absent" in clone.run("gsf", "verify", "tiny", "--deep")
     assert ran_by_dvc(clone.dvc("repro", "--pull", **pushed.remote.environment)) == []
     assert "are to be run" not in clone.run("gsf", "sync")
+    assert NOTHING in clone.snakemake("-n")
+
+
+def test_the_cache_of_somebodys_project_is_a_remote_that_only_has_to_be_readable(
+    finished: Clone, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    shutil.copytree(finished.root / ".dvc" / "cache", theirs)
+    read_only(theirs)
+    clone = finished.cloned(tmp_path / "mine")
+    clone.dvc("remote", "add", "--local", "--default", "theirs", str(theirs))
+    clone.run(*obeying(sys.executable, "-m", "dvc", "pull"))
+    assert "are to be run" not in clone.run("gsf", "sync")
+    assert clone.receipts() == finished.receipts()
+    assert CLEAN in clone.dvc("status")
     assert NOTHING in clone.snakemake("-n")
 
 

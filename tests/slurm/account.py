@@ -1,4 +1,7 @@
-"""An account of this machine without any rights, for as long as a test needs it, and a folder that it can enter."""
+"""An account of this machine without any rights, for as long as a test needs it, and a folder that it can enter.
+
+`python -m tests.slurm.account` succeeds where the tests can have one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Self
 
 NAME = "gsf-page"
 PACKAGES = sysconfig.get_path("purelib")
+NO_PYTHON = "another account can start no Python with the packages of this one"
 
 
 def why_not() -> str | None:
@@ -79,3 +83,11 @@ class Account:
         except (OSError, AssertionError):
             return False
         return True
+
+
+if __name__ == "__main__":
+    reason = why_not()
+    if reason is None:
+        with Account() as account:
+            reason = NO_PYTHON if account.python is None else None
+    sys.exit(reason)

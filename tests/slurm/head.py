@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -46,12 +47,35 @@ def start(clone: Clone, *arguments: str, **extra: str) -> subprocess.Popen[bytes
 
 
 def ends_well(head: subprocess.Popen[bytes], clone: Clone) -> None:
-    assert head.wait(300) == 0, (clone.root / "head.log").read_text()[-4000:]
+    assert head.wait(300) == 0, said(clone)[-4000:]
+
+
+def said(clone: Clone) -> str:
+    """What the head processes of a clone have said."""
+    return (clone.root / "head.log").read_text()
 
 
 def running(node: Node, rule: str) -> Callable[[], list[str]]:
     """What finds the ids of the running jobs of a rule."""
     return lambda: [job["id"] for job in node.jobs(states="running") if job["name"].startswith(f"rule_{rule}_")]
+
+
+def jobs_so_far(node: Node) -> set[str]:
+    """The ids of the jobs that a cluster knows, of other tests too."""
+    return {job["id"] for job in node.jobs()}
+
+
+def attempts(node: Node, rule: str, *, since: set[str]) -> list[dict[str, str]]:
+    """The jobs of a rule but for those that were there before, in the order in which they were submitted."""
+    found = [job for job in node.jobs() if job["name"].startswith(f"rule_{rule}_") and job["id"] not in since]
+    return sorted(found, key=lambda job: int(job["id"]))
+
+
+def memory(node: Node, job: str) -> str:
+    """What a job asks for, as Slurm writes it."""
+    found = re.search(r"MinMemoryNode=(\S+)", node.run("scontrol", "show", "job", job))
+    assert found, f"job {job} says nothing of its memory"
+    return found[1]
 
 
 def state(node: Node, job: str) -> str:

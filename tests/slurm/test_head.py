@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.tiny import ToyClone
-from tests.slurm.head import SNAKEMAKE, TRAINING, completes, ends_well, misbehaved, running, start, state
+from tests.slurm.head import SNAKEMAKE, TRAINING, completes, ends_well, misbehaved, running, said, start, state
 from tests.slurm.node import Node, wait_for
 
 pytestmark = pytest.mark.slurm
@@ -32,18 +32,22 @@ def test_a_killed_head_process_can_be_started_again_once_its_jobs_are_cancelled(
     completes(clone)
 
 
-def test_what_ends_after_its_head_process_was_killed_is_not_repeated(
-    node: Node, finished: ToyClone, tmp_path: Path
+@pytest.mark.parametrize("earlier", [False, True])
+def test_what_ends_after_its_head_process_was_killed_is_repeated_in_place_of_an_earlier_result_alone(
+    node: Node, finished: ToyClone, tmp_path: Path, earlier: bool
 ) -> None:
     clone = finished.copied(tmp_path / "clone")
-    shutil.rmtree(clone.root / "runs/tiny/train/gsf-s0")
+    if earlier:
+        clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
+    else:
+        shutil.rmtree(clone.root / "runs/tiny/train/gsf-s0")
     job = orphan(node, clone, "wait")
     (clone.root / "go-on").touch()
     wait_for(lambda: state(node, job) == "COMPLETED", seconds=120, what="the training to end by itself")
     assert clone.ran() == [TRAINING]
     clone.run(*SNAKEMAKE, "--unlock")
     ends_well(start(clone), clone)
-    assert clone.ran() == []
+    assert clone.ran() == ([TRAINING] if earlier else [])
     completes(clone, done=[TRAINING])
 
 
@@ -55,8 +59,8 @@ def test_a_head_process_that_is_told_to_stop(node: Node, clone: ToyClone, number
     (job,) = running(node, "train")()
     head.send_signal(number)
     if not cancels:
-        said = "Will exit after finishing currently running jobs"
-        wait_for(lambda: said in (clone.root / "head.log").read_text(), seconds=60, what="the head process to say so")
+        stops = "Will exit after finishing currently running jobs"
+        wait_for(lambda: stops in said(clone), seconds=60, what="the head process to say so")
         assert running(node, "train")() == [job]
         (clone.root / "go-on").touch()
     head.wait(300)

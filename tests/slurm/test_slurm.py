@@ -16,10 +16,14 @@ from tests.slurm.head import (
     CLEAN,
     SNAKEMAKE,
     TRAINING,
+    attempts,
     completes,
     ends_well,
+    jobs_so_far,
+    memory,
     misbehaved,
     running,
+    said,
     start,
     state,
 )
@@ -27,6 +31,7 @@ from tests.slurm.node import GPU, Node, wait_for
 
 pytestmark = pytest.mark.slurm
 
+PROFILE = "workflow/profiles/slurm/config.yaml"
 OVERRIDDEN = (f"train:gpu_model={GPU}", "evaluate:runtime=77")  # what the profile or a command line may say
 
 
@@ -54,8 +59,7 @@ def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_s
         if found:
             asked[found[1]] = line
     assert set(asked) == {"render", "inventory", "extract", "manifest", "train", "evaluate", "report"}
-    assert "ArrayJobId=" in asked["extract"]
-    assert all("ArrayJobId=" not in line for rule, line in asked.items() if rule != "extract")
+    assert all("ArrayJobId=" not in line for line in asked.values())  # the profile says why
     assert all("Partition=main" in line for line in asked.values())
     assert re.search(rf"gres[:/]gpu:{GPU}[:=]1", asked["train"])
     assert re.search(r"gres[:/]gpu[:=]1", asked["evaluate"])
@@ -68,23 +72,54 @@ def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_s
 
 
 @pytest.mark.parametrize(
-    ("what", "memory", "then"),
+    ("what", "options", "asked"),
     [
-        ("hang", (), "MinMemoryNode=2000M"),
-        ("fill", ("--set-resources", "train:mem_mb=attempt * 900"), "MinMemoryNode=1800M"),
+        ("hang", (), ["1000M", "2000M"]),  # as the graph says, and the rule
+        ("fill", ("--set-resources", "train:mem_mb=attempt * 900"), ["900M", "1800M"]),
     ],
 )
 def test_a_job_that_is_cancelled_or_exceeds_its_memory_runs_again_with_more(
-    node: Node, clone: ToyClone, what: str, memory: Sequence[str], then: str
+    node: Node, clone: ToyClone, what: str, options: Sequence[str], asked: list[str]
 ) -> None:
     clone.edit("dvc.yaml", "mem_mb: 6000", "mem_mb: 1000")
-    head = start(clone, CHECKPOINT, *memory, TOY_ONCE=f"{what} {TRAINING}")
+    before = jobs_so_far(node)
+    head = start(clone, CHECKPOINT, *options, TOY_ONCE=f"{what} {TRAINING}")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the training to start")
     if what == "hang":
         for job in running(node, "train")():
             node.run("scancel", job)
     ends_well(head, clone)
-    assert then in node.run("scontrol", "show", "jobs", "--oneliner")  # the second attempt has twice the memory
+    assert [memory(node, job["id"]) for job in attempts(node, "train", since=before)] == asked
+    completes(clone)
+
+
+def test_a_job_that_fails_for_good_is_tried_three_times_and_its_output_is_where_snakemake_says(
+    node: Node, clone: ToyClone
+) -> None:
+    clone.edit("dvc.yaml", "mem_mb: 6000", "mem_mb: 1000")
+    before = jobs_so_far(node)
+    assert start(clone, TOY_FAIL=TRAINING).wait(600) == 1
+    tried = attempts(node, "train", since=before)
+    assert [job["state"] for job in tried] == ["FAILED"] * 3
+    assert [memory(node, job["id"]) for job in tried] == ["1000M", "2000M", "3000M"]
+    words = f"{TRAINING} fails as told"
+    assert words in clone.project.work("logs", "train", "tiny-gsf-s0.log").read_text()
+    named = re.findall(r"/\S+/slurm_logs/\S+\.log", said(clone))
+    assert words in Path(named[-1]).read_text()
+    completes(clone)
+
+
+def test_a_training_that_slurm_refuses_leaves_no_earlier_result_that_passes_for_its_own(
+    node: Node, clone: ToyClone
+) -> None:
+    clone.edit(PROFILE, "slurm_partition: main", "slurm_partition: nowhere")
+    before = jobs_so_far(node)
+    assert start(clone).wait(300) == 1
+    assert "invalid partition specified: nowhere" in said(clone)
+    assert jobs_so_far(node) == before
+    clone.edit(PROFILE, "slurm_partition: nowhere", "slurm_partition: main")
+    ends_well(start(clone), clone)
+    assert [job["state"] for job in attempts(node, "train", since=before)] == ["COMPLETED"]
     completes(clone)
 
 
@@ -97,14 +132,18 @@ def test_a_job_that_exceeds_its_time_may_save_and_runs_again(node: Node, clone: 
     completes(clone)
 
 
-def test_of_a_job_array_only_the_job_that_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
+def test_of_several_shards_only_the_one_whose_job_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
     clone.edit("params/benchmarks/mini.yaml", "jpeg_quality: 5", "jpeg_quality: 6")
-    head = start(clone, "data/mini/manifest.csv", TOY_ONCE="hang extract@mini-01")
+    before = jobs_so_far(node)
+    at_once = ("--set-threads", "extract=1")  # on a node of two cores
+    head = start(clone, "data/mini/manifest.csv", *at_once, TOY_ONCE="hang extract@mini-01")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the extraction to start")
-    wait_for(lambda: len(running(node, "extract")()) == 1, seconds=120, what="the other extraction to end or to wait")
-    (job,) = running(node, "extract")()
-    assert re.fullmatch(r"\d+_[12]", job)  # of an array
-    node.run("scancel", job)
+    wait_for(
+        lambda: "COMPLETED" in [job["state"] for job in attempts(node, "extract", since=before)],
+        seconds=120,
+        what="the other extraction to end",
+    )
+    node.run("scancel", *running(node, "extract")())
     ends_well(head, clone)
     assert clone.ran() == ["extract@mini-00", "extract@mini-01", "manifest@mini"]
     assert all(clone.project.shard("mini", shard).exists() for shard in ("00", "01"))

@@ -39,7 +39,7 @@ rule annotate:
         "../envs/gsf.yaml"
     threads: stages.resource("annotate", "threads")
     resources:
-        mem_mb=stages.resource("annotate", "mem_mb"),
+        mem_mb=stages.memory("annotate"),
         runtime=stages.resource("annotate", "runtime"),
     params:
         cmd=stages.cmd("annotate"),
