@@ -5,9 +5,11 @@
 # Jobs run the `gsf` that is on the PATH, or one of workflow/envs with `--software-deployment-method conda`.
 from snakemake.utils import min_version
 
+from gsf.pipeline.array_task import become_own_task
 from gsf.pipeline.rules import Rules
 
 min_version("9.20")
+become_own_task()
 
 # Slurm ends a job by asking all of its processes at once. The shell and `tee` stay as long as the stage: a training saves
 # first, and says so. (A prefix is no part of a rule's code: projects that ran without it run nothing again.)

@@ -68,7 +68,7 @@ def jobs_so_far(node: Node) -> set[str]:
 def attempts(node: Node, rule: str, *, since: set[str]) -> list[dict[str, str]]:
     """The jobs of a rule but for those that were there before, in the order in which they were submitted."""
     found = [job for job in node.jobs() if job["name"].startswith(f"rule_{rule}_") and job["id"] not in since]
-    return sorted(found, key=lambda job: int(job["id"]))
+    return sorted(found, key=lambda job: [int(number) for number in job["id"].split("_")])
 
 
 def memory(node: Node, job: str) -> str:

@@ -59,7 +59,7 @@ def test_whole_pipeline_writes_the_receipts_of_dvc_and_asks_for_what_the_graph_s
         if found:
             asked[found[1]] = line
     assert set(asked) == {"render", "inventory", "extract", "manifest", "train", "evaluate", "report"}
-    assert all("ArrayJobId=" not in line for line in asked.values())  # the profile says why
+    assert [rule for rule, line in asked.items() if "ArrayJobId=" in line] == ["extract"]
     assert all("Partition=main" in line for line in asked.values())
     assert re.search(rf"gres[:/]gpu:{GPU}[:=]1", asked["train"])
     assert re.search(r"gres[:/]gpu[:=]1", asked["evaluate"])
@@ -132,18 +132,23 @@ def test_a_job_that_exceeds_its_time_may_save_and_runs_again(node: Node, clone: 
     completes(clone)
 
 
-def test_of_several_shards_only_the_one_whose_job_is_cancelled_runs_again(node: Node, clone: ToyClone) -> None:
+@pytest.mark.parametrize("slow", ["00", "01"])
+def test_jobs_of_an_array_wait_for_no_other_and_only_the_one_that_is_cancelled_runs_again(
+    node: Node, clone: ToyClone, slow: str
+) -> None:
     clone.edit("params/benchmarks/mini.yaml", "jpeg_quality: 5", "jpeg_quality: 6")
     before = jobs_so_far(node)
     at_once = ("--set-threads", "extract=1")  # on a node of two cores
-    head = start(clone, "data/mini/manifest.csv", *at_once, TOY_ONCE="hang extract@mini-01")
+    head = start(clone, "data/mini/manifest.csv", *at_once, TOY_ONCE=f"hang extract@mini-{slow}")
     wait_for(lambda: misbehaved(clone), seconds=120, what="the extraction to start")
     wait_for(
         lambda: "COMPLETED" in [job["state"] for job in attempts(node, "extract", since=before)],
         seconds=120,
         what="the other extraction to end",
     )
-    node.run("scancel", *running(node, "extract")())
+    (job,) = running(node, "extract")()
+    assert re.fullmatch(r"\d+_[12]", job)  # of an array
+    node.run("scancel", job)
     ends_well(head, clone)
     assert clone.ran() == ["extract@mini-00", "extract@mini-01", "manifest@mini"]
     assert all(clone.project.shard("mini", shard).exists() for shard in ("00", "01"))
