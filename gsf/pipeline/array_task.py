@@ -3,7 +3,7 @@
 Snakemake's plugin for Slurm (2.8) lets each task of an array begin as the array's first job, which gets the commands of
 the others as an argument and starts one of them. That Snakemake goes on to wait for the outputs of the *first* job: a
 task that ends more than `latency-wait` before them counts as failed, and one that fails removes them. So a task other
-than the first is replaced by its own command as soon as the Snakefile is read, and is a job like any other from then on.
+than the first is replaced by its own command as soon as the Snakefile is read, and is a job like any other after that.
 """
 
 from __future__ import annotations
