@@ -14,7 +14,7 @@ from tests.slurm.training import finishes, job_folder, queued_again, sbatch
 
 pytestmark = pytest.mark.slurm
 
-GRACE = 300  # s; longer than any of these tests waits
+GRACE = 3600  # s; longer than any of these tests waits
 SAVES = "[ -e saved ] && exit 0; trap 'touch saved; exit 75' TERM USR1; touch started; while :; do sleep 0.2; done"
 
 
