@@ -12,9 +12,11 @@ min_version("9.20")
 become_own_task()
 
 # Slurm ends a job by asking all of its processes at once. The shell and `tee` stay as long as the stage: a training saves
-# first, and says so. (A prefix is no part of a rule's code: projects that ran without it run nothing again.)
+# first, and says so. Where Slurm asked because a more urgent job needs the place, it is queued again. (A prefix is no part of a rule's code: projects that ran without it run nothing again.)
 shell.prefix(
     "set -euo pipefail; trap : TERM USR1; tee() {{ trap '' TERM USR1; command tee \"$@\"; }}; "
+    'if [ -n "${{SLURM_JOB_ID:-}}" ]; then '
+    'gsf() {{ trap : TERM USR1; command gsf "$@" || workflow/slurm/gave_way.sh $?; }}; fi; '
 )
 
 stages = Rules.start(workflow.basedir, main=workflow.is_main_process)

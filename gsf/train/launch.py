@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from gsf.errors import PreemptedError
+from gsf.machine import usable_cores
 from gsf.train.nodes import Share, all_here, nodes_of_job, share_of_node, srun
 
 PATIENCE = 60.0  # seconds for a process to save and end, before it is killed
 _FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+_LOADERS = "GSF_WORKERS"
+_MOST_LOADERS = 8  # of each process by default, as of one that trains alone (gsf/data/loader.py, which imports torch)
 
 Process = subprocess.Popen[bytes]
 
@@ -44,6 +47,14 @@ def launch(count: int, arguments: Sequence[str]) -> int:
     return 0 if code == PreemptedError.EXIT_CODE and share.first > 0 else code
 
 
+def loaders_of_each(processes: int) -> int:
+    """Loader processes of each of the processes on a machine, where the user says nothing.
+
+    As many as a process that trains alone has with so many cores as are its share. They change no result.
+    """
+    return max(0, min(_MOST_LOADERS, usable_cores() // processes - 1))
+
+
 @contextmanager
 def _forwarding(group: Sequence[Process]) -> Iterator[None]:
     def forward(number: int, frame: FrameType | None) -> None:
@@ -62,6 +73,8 @@ def _forwarding(group: Sequence[Process]) -> Iterator[None]:
 def _start(rank: int, share: Share, arguments: Sequence[str]) -> Process:
     numbers = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count, "MASTER_PORT": share.port}
     names = {name: str(number) for name, number in numbers.items()} | {"MASTER_ADDR": share.address}
+    if not os.environ.get(_LOADERS, "").strip():
+        names[_LOADERS] = str(loaders_of_each(share.here))
     return subprocess.Popen([sys.executable, "-m", "gsf", *arguments], env=os.environ | names)
 
 

@@ -66,16 +66,21 @@ class Postgres:
                 self._child.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which PostgreSQL's programs and drivers take this cluster for the machine's own."""
+        return {"PGHOST": str(self._folder), "PGPORT": str(self.port), "PGUSER": "gsf"}
+
     def database(self, name: str) -> str:
         """Create an empty database; its address as MLflow takes it."""
-        self._run("createdb", "--host=127.0.0.1", f"--port={self.port}", "--username=gsf", name)
+        self.run("createdb", "--host=127.0.0.1", f"--port={self.port}", "--username=gsf", name)
         return f"postgresql://gsf@127.0.0.1:{self.port}/{name}"
 
     def _start(self) -> None:
         if os.geteuid() == 0:
             shutil.chown(self._folder, USER, USER)
         data = self._folder / "data"
-        self._run("initdb", f"--pgdata={data}", "--auth=trust", "--username=gsf", "--no-sync", "--encoding=UTF8")
+        self.run("initdb", f"--pgdata={data}", "--auth=trust", "--username=gsf", "--no-sync", "--encoding=UTF8")
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder), "fsync": "off"}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with Path(f"{self._folder}.log").open("wb") as log:
@@ -94,7 +99,8 @@ class Postgres:
         assert found is not None
         return [*(("runuser", "-u", USER, "--") if os.geteuid() == 0 else ()), found, *words]
 
-    def _run(self, name: str, *words: str) -> None:
+    def run(self, name: str, *words: str) -> None:
+        """A program of PostgreSQL, which must succeed."""
         done = subprocess.run(self._command(name, *words), cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

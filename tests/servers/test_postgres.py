@@ -21,7 +21,7 @@ from gsf.tracking.rebuilding import rebuild
 from gsf.tracking.registry import register
 from tests.provenance.finished import RUNS
 from tests.required import lacking
-from tests.servers.mlflow_server import mlflow_server
+from tests.servers.mlflow_server import mlflow_server, of_page
 from tests.servers.postgres import Postgres, why_not
 from tests.tracking.fabricated import make_project
 from tests.tracking.test_mlflow_projection import runs_of, steps
@@ -110,12 +110,16 @@ def test_writers_on_as_many_machines_that_meet_an_empty_database_lose_and_double
 
 
 def test_jobs_of_a_cluster_with_and_without_network_are_whole_after_a_sync(
-    postgres: Postgres, tmp_path: Path, at: Callable[[str], None]
+    postgres: Postgres, tmp_path: Path, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As docs/cluster.md says: a server, `gsf mlflow init`, jobs in one shared folder, two of them cut off."""
+    """As docs/cluster.md says: a database, a server, tables, jobs in one shared folder, two of them cut off."""
     project = make_project(tmp_path / "shared")
     names = [f"gsf-s{number}" for number in range(WRITERS)]
-    with mlflow_server(postgres.database("cluster"), tmp_path) as host:
+    for name, value in postgres.environment.items():
+        monkeypatch.setenv(name, value)
+    postgres.run(*of_page("createdb"))
+    _, _, _, database, *_ = of_page("mlflow", "server")
+    with mlflow_server(database, tmp_path) as host:
         at(host)
         assert "demo" in prepare(project, "demo")
         uris = [AWAY if number in (2, 5) else host for number in range(WRITERS)]

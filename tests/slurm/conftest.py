@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from gsf.pipeline import study
 from gsf.pipeline.record import record
-from tests.pipeline.tiny import ToyClone
+from gsf.provenance.receipt import read_receipt
+from tests.pipeline.tiny import Clone, ToyClone
 from tests.required import lacking
 from tests.slurm.node import Node, why_not
+from tests.slurm.training import RUN, TRAIN
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +39,36 @@ def clone(finished: ToyClone, tmp_path: Path) -> ToyClone:
     copy = finished.copied(tmp_path / "clone")
     copy.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
     return copy
+
+
+@pytest.fixture(scope="session")
+def with_data(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone without toys whose data are there, and nothing else; take a copy to change it."""
+    clone = Clone(tmp_path_factory.mktemp("data") / "clone").start()
+    clone.snakemake("data/mini/manifest.csv")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def prepared(with_data: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A copy with trainings by two processes that take long enough to be interrupted."""
+    clone = with_data.copied(tmp_path_factory.mktemp("prepared") / "clone")
+    clone.edit("params/studies/tiny.yaml", "threads: 1", "threads: 1\ndevices: 2")
+    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 12")
+    study.activate(clone.project, "tiny")
+    return clone
+
+
+@pytest.fixture
+def copy(prepared: Clone, tmp_path: Path) -> Clone:
+    return prepared.copied(tmp_path / "clone")
+
+
+@pytest.fixture(scope="session")
+def alone(prepared: Clone, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The receipt of two processes on this machine, as `dvc repro` and `snakemake --cores` start them."""
+    clone = prepared.copied(tmp_path_factory.mktemp("alone") / "clone")
+    clone.run(*TRAIN.split())
+    receipt = clone.root / RUN / "receipt.json"
+    assert read_receipt(receipt).facts["processes"] == 2
+    return receipt.read_bytes()

@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 SETTINGS = Path("/etc/slurm")  # where a job's own srun looks: the plugin keeps SLURM_CONF out of jobs
@@ -64,10 +66,11 @@ PartitionName=urgent Nodes={names} MaxTime=INFINITE DefMemPerCPU=500 State=UP Pr
 """
 NODE = """\
 NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} Boards=1 SocketsPerBoard=1 \
-CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:{gpu}:1 State=UNKNOWN
+CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:{gpu}:{gpus} State=UNKNOWN
 """
-GPU = "standin"  # the type of each node's GPU
-GRES = "{mark}NodeName={names} Name=gpu Type={gpu} File=/dev/null\n"
+GPU = "standin"  # the type of each node's GPUs
+DEVICES = ("/dev/null", "/dev/zero")  # which stand in for the GPUs of a node: one, unless there are to be two
+GRES = "NodeName={names} Name=gpu Type={gpu} File={device}\n"
 PROLOG = """\
 #!/bin/sh
 disk={disks}/$SLURMD_NODENAME/$SLURM_JOB_ID
@@ -103,7 +106,8 @@ def says(*command: str) -> str:
 class Node:
     """The cluster; a context manager that stops what it started."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1) -> None:
+    def __init__(self, folder: Path, *, nodes: int = 1, gpus: int = 1) -> None:
+        self.gpus = gpus  # of each node, at most two
         self.folder, self.host = folder, socket.gethostname().split(".")[0]
         self.names = [self.host] if nodes == 1 else [f"node{number}" for number in range(nodes)]
         self.disks = folder / "disks"  # a folder of each node's name, in it one of each job's number: SLURM_TMPDIR
@@ -144,12 +148,33 @@ class Node:
         text = self.run("squeue", "--noheader", f"--states={states}", "--array", "--format=%i|%k|%T|%r")
         return [dict(zip(keys, line.split("|"), strict=True)) for line in text.splitlines()]
 
+    def lose(self) -> None:
+        """The only node fails: its slurmd and all that it started end at once, and slurmctld takes it for down.
+
+        Without the last it would after SlurmdTimeout, five minutes.
+        """
+        slurmd = self._children[-1]  # started last
+        slurmd.kill()
+        slurmd.wait()
+        for step in psutil.process_iter(["cmdline"]):
+            if _is_step(step.info["cmdline"]):
+                for process in [*step.children(recursive=True), step]:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+        self.run("scontrol", "update", f"nodename={self.host}", "state=down", "reason=lost")
+
+    def boot(self) -> None:
+        """The node that failed is back."""
+        self._child("slurmd", "-D", "-N", self.host)
+        self.run("scontrol", "update", f"nodename={self.host}", "state=resume")
+        self._wait_until_idle()
+
     def _start(self) -> None:
         for name in ("ctld", *(f"slurmd.{node}" for node in self.names), "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         memory = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500) // len(self.names)
         values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory, "gpu": GPU}
-        values["mark"] = MARK
+        values |= {"mark": MARK, "gpus": self.gpus}
         nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
         values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
         self.disks.mkdir()
@@ -159,7 +184,8 @@ class Node:
         prolog.chmod(0o755)
         SETTINGS.mkdir(exist_ok=True)
         (SETTINGS / "slurm.conf").write_text(CONF.format(**values))
-        (SETTINGS / "gres.conf").write_text(GRES.format(**values))
+        gpus = [GRES.format(device=device, **values) for device in DEVICES[: self.gpus]]
+        (SETTINGS / "gres.conf").write_text(MARK + "".join(gpus))
         sockets = Path("/run/munge")
         sockets.mkdir(exist_ok=True)
         shutil.chown(sockets, "munge", "munge")
@@ -170,6 +196,9 @@ class Node:
         self._wait(lambda: "is UP" in says("scontrol", "ping"), "slurmctld")
         for name in self.names:
             self._child("slurmd", "-D", "-N", name)
+        self._wait_until_idle()
+
+    def _wait_until_idle(self) -> None:
         idle = [f"{name} idle" for name in sorted(self.names)]
         listed = ("sinfo", "--noheader", "--Node", "--partition=main", "--format=%N %t")
         self._wait(lambda: says(*listed).splitlines() == idle, "slurmd")
@@ -184,6 +213,11 @@ class Node:
             if time.monotonic() > end:
                 raise RuntimeError(f"{what} did not start within {seconds:g} s; see {self.folder}/log")
             time.sleep(0.2)
+
+
+def _is_step(command: list[str] | None) -> bool:
+    """Whether this is the process of Slurm that runs a step of a job, the job's script included."""
+    return " ".join(command or ()).startswith("slurmstepd: [")
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float, what: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gsf.pipeline import study
 from tests.pipeline.tiny import Clone
 from tests.slurm.head import ends_well, running, start
 from tests.slurm.node import Node, wait_for
@@ -17,17 +16,16 @@ pytestmark = pytest.mark.slurm
 EPOCHS, BATCH = 4, 2
 
 
-@pytest.mark.slow
-def test_asked_to_end_a_training_saves_its_step_and_goes_on_from_there(node: Node, tmp_path: Path) -> None:
+def test_asked_to_end_a_training_saves_its_step_and_goes_on_from_there(
+    node: Node, with_data: Clone, tmp_path: Path
+) -> None:
     """The signal reaches the shell, tee and the loader processes, too."""
-    clone = Clone(tmp_path / "clone")
+    clone = with_data.copied(tmp_path / "clone")
     clone.edit("params/recipes/tiny.yaml", "epochs: 1", f"epochs: {EPOCHS}")
     clone.edit("params/recipes/tiny.yaml", "batch_size: 8", f"batch_size: {BATCH}")
-    study.activate(clone.project, "tiny")
-    clone.start().snakemake("data/mini/manifest.csv")
-    head = start(clone, GSF_WORKERS="2")
+    head = start(clone, GSF_WORKERS="2", GSF_SAVE_MINUTES="0.0001")  # a state after each step
     saved = clone.project.work("train", "tiny", "gsf-s0", "state.safetensors")
-    wait_for(saved.exists, seconds=300, what="the first epoch")
+    wait_for(saved.exists, seconds=300, what="the first steps")
     (job,) = running(node, "train")()
     node.run("scancel", "--signal=TERM", job)
     ends_well(head, clone)

@@ -1,0 +1,42 @@
+"""Several processes of a training on one node: what their job asks Slurm for, and what it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.pipeline.tiny import Clone
+from tests.required import lacking
+from tests.slurm.head import SNAKEMAKE
+from tests.slurm.node import Node, why_not
+from tests.slurm.training import RUN, STAGE, submit
+
+pytestmark = pytest.mark.slurm
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One with two GPUs."""
+    reason = why_not()
+    if reason is not None:
+        lacking("slurm", f"NO SLURM TESTS: {reason}")
+    with Node(tmp_path_factory.mktemp("gpus"), gpus=2) as cluster:
+        yield cluster
+
+
+def test_a_training_by_two_processes_asks_for_twice_as_much_of_one_node(node: Node, copy: Clone, alone: bytes) -> None:
+    copy.edit("dvc.yaml", "mem_mb: 6000", "mem_mb: 1500")  # of each process
+    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors")
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
+    (asked,) = node.run("scontrol", "show", "jobs", "--oneliner", "--details").splitlines()
+    assert {"NumNodes=1", "NumTasks=1", "CPUs/Task=2", "NumCPUs=2", "MinMemoryNode=3000M"} <= set(asked.split())
+    assert re.search(r" TresPerJob=(gres[:/])?gpu[:=]2 ", asked)
+
+
+def test_torchrun_on_one_node_trains_the_same(node: Node, copy: Clone, alone: bytes) -> None:
+    words = ("srun", "--ntasks-per-node=1", "--cpu-bind=none", "workflow/slurm/torchrun.sh", *STAGE.split())
+    options = ("--wait", "--cpus-per-task=2")
+    submit(copy, *words, nodes=1, options=options, GSF_PROCESSES="2", GSF_WORKERS="")
+    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
