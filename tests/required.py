@@ -11,7 +11,9 @@ from typing import Literal, NoReturn
 import pytest
 
 
-def lacking(what: Literal["account", "crate-validator", "postgresql", "slurm"], reason: str) -> NoReturn:
+def lacking(
+    what: Literal["account", "crate-validator", "postgresql", "slurm", "slurm-accounting"], reason: str
+) -> NoReturn:
     """End a test, or the fixture of several, for want of something."""
     if what in os.environ.get("GSF_MUST", "").split():
         pytest.fail(f"{reason} (GSF_MUST says that {what} is here)")

@@ -1,10 +1,10 @@
 """A Slurm cluster on this machine, from Debian's packages: munge, slurmctld and slurmd, each as a child.
 
-Needs root and the packages `slurmctld slurmd slurm-client munge`. No systemd, no cgroups, no accounting database. The
-one GPU is a stand-in (/dev/null), so that what jobs ask for is checked as on a real cluster. More than one node are
-several slurmd here, each with all cores of the machine: Slurm places jobs and steps as if they were machines. Each has
-a folder for its own disk, of which jobs learn as on many clusters: a prolog sets SLURM_TMPDIR. Jobs of the partition
-`urgent` take the place of those of `main`.
+Needs root and the packages `slurmctld slurmd slurm-client munge`. No systemd, no cgroups, and no accounting database
+unless there are to be accounts. The one GPU is a stand-in (/dev/null), so that what jobs ask for is checked as on a
+real cluster. More than one node are several slurmd here, each with all cores of the machine: Slurm places jobs and
+steps as if they were machines. Each has a folder for its own disk, of which jobs learn as on many clusters: a prolog
+sets SLURM_TMPDIR. Jobs of the partition `urgent` take the place of those of `main`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import psutil
 
+from tests.slurm import accounting
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 SETTINGS = Path("/etc/slurm")  # where a job's own srun looks: the plugin keeps SLURM_CONF out of jobs
+FILES = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 MARK = "# Written by tests/slurm/node.py, which replaces it where a killed run has left it.\n"
 
 CONF = """\
@@ -49,8 +52,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/linux
+{accounting}JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
 TaskProlog={folder}/prolog.sh
@@ -86,7 +88,7 @@ def why_not() -> str | None:
         return f"{', '.join(missing)} not found: apt-get install -y --no-install-recommends {PACKAGES}"
     if os.geteuid() != 0:
         return "must be run as root: munge, slurmctld and slurmd are started"
-    present = [path for name in ("slurm.conf", "gres.conf") if (path := SETTINGS / name).exists()]
+    present = [path for name in FILES if (path := SETTINGS / name).exists()]
     foreign = [path for path in present if not path.read_text(encoding="utf-8", errors="replace").startswith(MARK)]
     if foreign:
         return f"{foreign[0]} is there: this machine has a Slurm already"
@@ -106,11 +108,12 @@ def says(*command: str) -> str:
 class Node:
     """The cluster; a context manager that stops what it started."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1, gpus: int = 1) -> None:
+    def __init__(self, folder: Path, *, nodes: int = 1, gpus: int = 1, accounts: Sequence[str] = ()) -> None:
         self.gpus = gpus  # of each node, at most two
         self.folder, self.host = folder, socket.gethostname().split(".")[0]
         self.names = [self.host] if nodes == 1 else [f"node{number}" for number in range(nodes)]
         self.disks = folder / "disks"  # a folder of each node's name, in it one of each job's number: SLURM_TMPDIR
+        self._accounts = accounts  # that root may use; none: nobody needs one
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -133,7 +136,7 @@ class Node:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        for name in ("slurm.conf", "gres.conf"):
+        for name in FILES:
             (SETTINGS / name).unlink(missing_ok=True)
 
     def run(self, *command: str) -> str:
@@ -175,6 +178,7 @@ class Node:
         memory = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500) // len(self.names)
         values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory, "gpu": GPU}
         values |= {"mark": MARK, "gpus": self.gpus}
+        values["accounting"] = accounting.ENFORCED if self._accounts else accounting.NONE
         nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
         values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
         self.disks.mkdir()
@@ -192,6 +196,16 @@ class Node:
         if not says("munge", "-n"):
             self._child("runuser", "-u", "munge", "--", "munged", "--foreground")
             self._wait(lambda: says("munge", "-n"), "munge")
+        if self._accounts:
+            accounting.start_accounting(
+                self.folder,
+                SETTINGS,
+                accounts=self._accounts,
+                mark=MARK,
+                host=self.host,
+                start=self._child,
+                wait=self._wait,
+            )
         self._child("slurmctld", "-D")
         self._wait(lambda: "is UP" in says("scontrol", "ping"), "slurmctld")
         for name in self.names:
