@@ -11,8 +11,9 @@ from gsf.pipeline.rules import Rules
 min_version("9.20")
 become_own_task()
 
-# Slurm ends a job by asking all of its processes at once. The shell and `tee` stay as long as the stage: a training saves
-# first, and says so. Where Slurm asked because a more urgent job needs the place, it is queued again. (A prefix is no part of a rule's code: projects that ran without it run nothing again.)
+# Slurm ends a job by asking all of its processes at once. The shell and `tee` stay as long as the stage: a training
+# saves first, and says so. Where Slurm asked because a more urgent job needs the place, it is queued again. (A prefix
+# is no part of a rule's code: projects that ran without it run nothing again.)
 shell.prefix(
     "set -euo pipefail; trap : TERM USR1; tee() {{ trap '' TERM USR1; command tee \"$@\"; }}; "
     'if [ -n "${{SLURM_JOB_ID:-}}" ]; then '

@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-PROGRAMS = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacctmgr")
-PACKAGES = "slurmdbd slurm-wlm-mysql-plugin mariadb-server-core"
+PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "slurmdbd", "sacctmgr")
+PACKAGES = "slurmdbd slurm-wlm-mysql-plugin mariadb-server-core mariadb-client"
 NONE = "AccountingStorageType=accounting_storage/none\n"
 ENFORCED = """\
 AccountingStorageType=accounting_storage/slurmdbd
