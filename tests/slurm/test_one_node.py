@@ -37,6 +37,6 @@ def test_a_training_by_two_processes_asks_for_twice_as_much_of_one_node(node: No
 
 def test_torchrun_on_one_node_trains_the_same(node: Node, copy: Clone, alone: bytes) -> None:
     words = ("srun", "--ntasks-per-node=1", "--cpu-bind=none", "workflow/slurm/torchrun.sh", *STAGE.split())
-    options = ("--wait", "--cpus-per-task=2")
+    options = ("--wait", "--cpus-per-task=2", "--mem=4000")  # torchrun itself imports torch, too
     submit(copy, *words, nodes=1, options=options, GSF_PROCESSES="2", GSF_WORKERS="")
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
