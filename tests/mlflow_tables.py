@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 
 def unsynced(connection: object, _: object) -> None:
     """Of a new connection: what SQLite writes need not reach the disk before it goes on."""
     if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous = OFF")
+        with suppress(sqlite3.DatabaseError):  # a damaged one: MLflow would try to connect for minutes
+            connection.execute("PRAGMA synchronous = OFF")
 
 
 class MadeOnce:
