@@ -46,8 +46,8 @@ def _model(args: argparse.Namespace) -> None:
 
 
 def _show_clips(args: argparse.Namespace) -> None:
-    from gsf.data.show import Asked, show
     from gsf.project import Project
+    from gsf.show.show import Asked, show
 
     names = ("benchmark", "out", "model", "recipe", "protocol", "count", "epoch", "seed")
     options = {name: getattr(args, name) for name in names}

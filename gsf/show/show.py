@@ -10,8 +10,6 @@ from gsf.data.augment.clip import ClipTransform
 from gsf.data.clips import EvaluationClips, TrainingClips
 from gsf.data.inputs import flipped_labels, split_of, stored_shards
 from gsf.data.lists import Manifest, read_manifest
-from gsf.data.sheet import Strip, draw_sheet
-from gsf.data.show_mixed import find_mixes
 from gsf.data.videos import Split, Videos
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
@@ -20,6 +18,8 @@ from gsf.params.protocol import Protocol
 from gsf.params.recipe import Recipe
 from gsf.params.study import Plan
 from gsf.project import Project
+from gsf.show.mixed import find_mixes
+from gsf.show.sheet import Strip, draw_sheet
 
 SUFFIXES = (".png", ".jpg", ".webp")
 

@@ -19,14 +19,14 @@ from gsf.data.clips import TrainingClips
 from gsf.data.inputs import flipped_labels, split_of, stored_shards
 from gsf.data.lists import read_manifest
 from gsf.data.loader import collate
-from gsf.data.sheet import Strip, draw_sheet
-from gsf.data.show import Asked, in_words, show
-from gsf.data.show_mixed import find_mixes
 from gsf.data.videos import Videos
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
 from gsf.params.recipe import Recipe
 from gsf.project import Project
+from gsf.show.mixed import find_mixes
+from gsf.show.sheet import Strip, draw_sheet
+from gsf.show.show import Asked, in_words, show
 from gsf.train.batches import Batches
 from tests.small_project import RECIPE
 
@@ -122,7 +122,7 @@ def test_a_sheet_shows_mixed_clips_with_the_shares_of_their_labels(
         strips.extend(found)
         return draw_sheet(found)
 
-    monkeypatch.setattr("gsf.data.show.draw_sheet", drawn)
+    monkeypatch.setattr("gsf.show.show.draw_sheet", drawn)
     show(project, asked(tmp_path / "one.png", count=2, epoch=1))
     trained, went_through, mix = strips[1].words
     shares = re.fullmatch(r"trained as: \w+ (0\.\d\d)( \(mirrored, was \w+\))?, \w+ (0\.\d\d)", trained)

@@ -1,0 +1,1 @@
+"""Training clips and views as pictures."""
