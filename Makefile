@@ -44,6 +44,7 @@ test: setup  ## the tests, without those of the two engines
 
 test-slow: setup  ## what `make test` leaves out: campaigns of damage and kills, every network exported; long
 	pytest -n 2 --dist loadfile -m 'slow and not slurm' tests
+	pytest -m 'slow and slurm' tests/slurm
 
 test-slurm: setup  ## the graph on a Slurm of one node, as root; skips loudly without the packages
 	pytest -m 'slurm and not slow' tests/slurm

@@ -14,7 +14,7 @@ from tests.slurm.head import CHECKPOINT, SNAKEMAKE
 from tests.slurm.node import Node
 from tests.slurm.training import STAGE, submit
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 AWAY = "http://127.0.0.1:9"  # the discard port: nobody listens
 EPOCHS = 2
