@@ -9,16 +9,13 @@ from gsf.pipeline import study
 from gsf.pipeline.record import record
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import Clone, ToyClone
-from tests.required import lacking
-from tests.slurm.node import Node, why_not
+from tests.slurm.node import Node, require_slurm
 from tests.slurm.training import RUN, TRAIN
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    reason = why_not()
-    if reason is not None:
-        lacking("slurm", f"NO SLURM TESTS: {reason}")
+    require_slurm()
     with Node(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
 

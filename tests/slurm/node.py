@@ -22,6 +22,7 @@ from typing import Self
 
 import psutil
 
+from tests.required import lacking
 from tests.slurm import accounting
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
@@ -97,6 +98,13 @@ def why_not() -> str | None:
             f"a slurmctld of these tests still runs with {present[0]}: let the other run end, or end it and its slurmd"
         )
     return None
+
+
+def require_slurm() -> None:
+    """End a test, or the fixture of several, where this machine cannot have a Slurm of its own."""
+    reason = why_not()
+    if reason is not None:
+        lacking("slurm", f"NO SLURM TESTS: {reason}")
 
 
 def says(*command: str) -> str:

@@ -11,7 +11,7 @@ from tests.pipeline.tiny import ToyClone
 from tests.required import lacking
 from tests.slurm import accounting
 from tests.slurm.head import CHECKPOINT, completes
-from tests.slurm.node import Node, why_not
+from tests.slurm.node import Node, require_slurm
 
 pytestmark = pytest.mark.slurm
 
@@ -22,9 +22,7 @@ QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    reason = why_not()
-    if reason is not None:
-        lacking("slurm", f"NO SLURM TESTS: {reason}")
+    require_slurm()
     reason = accounting.why_not()
     if reason is not None:
         lacking("slurm-accounting", f"NO TESTS OF SLURM'S ACCOUNTS: {reason}")

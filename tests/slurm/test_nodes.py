@@ -12,9 +12,8 @@ import pytest
 from gsf.pipeline.record import record
 from gsf.provenance.hashing import sha256_file
 from tests.pipeline.tiny import ROOT, Clone
-from tests.required import lacking
 from tests.slurm.head import SNAKEMAKE, ends_well, running, start, state
-from tests.slurm.node import GPU, Node, wait_for, why_not
+from tests.slurm.node import GPU, Node, require_slurm, wait_for
 from tests.slurm.training import RUN, STAGE, TRAIN, finishes, job_folder, queued_again, sbatch, submit
 
 pytestmark = pytest.mark.slurm
@@ -41,9 +40,7 @@ sleep 3600
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    reason = why_not()
-    if reason is not None:
-        lacking("slurm", f"NO SLURM TESTS: {reason}")
+    require_slurm()
     with Node(tmp_path_factory.mktemp("nodes"), nodes=2) as cluster:
         yield cluster
 

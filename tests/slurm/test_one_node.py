@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.pipeline.tiny import Clone
-from tests.required import lacking
 from tests.slurm.head import SNAKEMAKE
-from tests.slurm.node import Node, why_not
+from tests.slurm.node import Node, require_slurm
 from tests.slurm.training import RUN, STAGE, submit
 
 pytestmark = pytest.mark.slurm
@@ -19,9 +18,7 @@ pytestmark = pytest.mark.slurm
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """One with two GPUs."""
-    reason = why_not()
-    if reason is not None:
-        lacking("slurm", f"NO SLURM TESTS: {reason}")
+    require_slurm()
     with Node(tmp_path_factory.mktemp("gpus"), gpus=2) as cluster:
         yield cluster
 

@@ -31,9 +31,7 @@ ELSEWHERE = {"sacctmgr", "srun"}  # accounting, and a partition of GPUs, which t
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    reason = nodes.why_not()
-    if reason is not None:
-        lacking("slurm", f"NO SLURM TESTS: {reason}")
+    nodes.require_slurm()
     reason = accounts.why_not()
     if reason is not None:
         lacking("account", f"NOT TESTED as another account: {reason}")
