@@ -60,7 +60,7 @@ TaskProlog={folder}/prolog.sh
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
-MinJobAge=600
+MinJobAge=86400
 KillWait=5
 GresTypes=gpu
 {nodes}PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO \
