@@ -94,7 +94,7 @@ def measured(folder: Path, runner: Runner, *, videos: int, new: int, shards: int
 
 def make_project(root: Path, *, videos: int, shards: int) -> None:
     """A copy of the project with a benchmark of real clips, a study of it, git and DVC."""
-    from gsf.data.init import init_benchmark
+    from gsf.data.init.own import init_benchmark
     from gsf.pipeline import study
     from gsf.project import Project
 
@@ -117,7 +117,7 @@ def make_project(root: Path, *, videos: int, shards: int) -> None:
 
 def add(root: Path, new: int) -> None:
     """More clips, and `gsf init` called again."""
-    from gsf.data.init import init_benchmark
+    from gsf.data.init.own import init_benchmark
     from gsf.pipeline import study
     from gsf.project import Project
 

@@ -50,7 +50,7 @@ def _init(args: argparse.Namespace) -> None:
     if args.published is not None:
         _init_published(args)
         return
-    from gsf.data.init import init_benchmark
+    from gsf.data.init.own import init_benchmark
     from gsf.errors import ParamsError
     from gsf.project import Project
 
@@ -73,7 +73,7 @@ def _init(args: argparse.Namespace) -> None:
 
 
 def _init_published(args: argparse.Namespace) -> None:
-    from gsf.data.init_published import init_published
+    from gsf.data.init.published import init_published
     from gsf.errors import ParamsError
     from gsf.project import Project
 

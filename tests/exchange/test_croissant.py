@@ -13,7 +13,7 @@ import pytest
 
 from gsf.cli import main
 from gsf.data import inventory, listing, manifest
-from gsf.data.init_published import init_published
+from gsf.data.init.published import init_published
 from gsf.data.published import stage
 from gsf.errors import DataError, ParamsError, ProvenanceError
 from gsf.exchange.croissant import export_croissant

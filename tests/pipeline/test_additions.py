@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gsf.data.init import init_benchmark
+from gsf.data.init.own import init_benchmark
 from gsf.pipeline import graph, study
 from gsf.pipeline.record import record
 from gsf.pipeline.sync import sync

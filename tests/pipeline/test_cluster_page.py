@@ -15,7 +15,7 @@ from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 
-from gsf.data.init_files import study_yaml
+from gsf.data.init.own_files import study_yaml
 from gsf.params.base import load
 from gsf.params.model import Model
 from tests.docs.pages import ROOT, blocks

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gsf.data.init_published import init_published
+from gsf.data.init.published import init_published
 from gsf.pipeline import study
 from tests.data.project import make_video
 from tests.data.published.small import write

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gsf.data.init_published import init_published
+from gsf.data.init.published import init_published
 from gsf.data.subsets import read_subsets
 from gsf.exchange.about import About
 from gsf.params.base import Strict, load

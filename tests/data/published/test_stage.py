@@ -9,7 +9,7 @@ import yaml
 
 from gsf.data import inventory, listing
 from gsf.data.annotations import read_annotations
-from gsf.data.init_published import init_published
+from gsf.data.init.published import init_published
 from gsf.data.published import stage
 from gsf.errors import DataError, GsfError, ParamsError
 from gsf.params.base import load

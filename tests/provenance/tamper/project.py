@@ -18,7 +18,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from gsf.data import inventory, listing, manifest
-from gsf.data.init_published import init_published
+from gsf.data.init.published import init_published
 from gsf.data.published import stage as annotate
 from gsf.evaluate import ensemble
 from gsf.evaluate.measuring import measuring_of, write_measured

@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from gsf.data.additions import Additions, renew
 from gsf.data.annotations import SHOWN
 from gsf.data.columns import INVENTORY, SPLITS
-from gsf.data.init import planned_shards, shown_folder
-from gsf.data.init_published_files import published_benchmark_yaml, published_study_yaml
+from gsf.data.init.additions import Additions, renew
+from gsf.data.init.own import planned_shards, shown_folder
+from gsf.data.init.published_files import published_benchmark_yaml, published_study_yaml
 from gsf.data.listing import scan
 from gsf.data.published.annotate import Annotated, annotate, summary
 from gsf.data.published.formats import BENCHMARKS, choose, roles

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gsf.data import additions, inventory, listing
-from gsf.data.init import init_benchmark
+from gsf.data import inventory, listing
+from gsf.data.init import additions
+from gsf.data.init.own import init_benchmark
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from gsf.data import inventory, listing
 from gsf.data.columns import SPLITS, Split
-from gsf.data.init import InitSummary, init_benchmark
-from gsf.data.init_files import scalar
+from gsf.data.init.own import InitSummary, init_benchmark
+from gsf.data.init.own_files import scalar
+from gsf.data.init.split import Shares, assign
 from gsf.data.mirror import guess
-from gsf.data.split import Shares, assign
 from gsf.errors import DataError, GsfError, ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark

@@ -11,12 +11,12 @@ from pathlib import Path
 import yaml
 from tqdm import tqdm
 
-from gsf.data.additions import renew
 from gsf.data.columns import SPLITS, Split
-from gsf.data.init_files import Flip, FlipMode, benchmark_yaml, study_yaml
+from gsf.data.init.additions import renew
+from gsf.data.init.own_files import Flip, FlipMode, benchmark_yaml, study_yaml
+from gsf.data.init.sources import Source, read_source
+from gsf.data.init.split import Shares, assign
 from gsf.data.mirror import guess
-from gsf.data.sources import Source, read_source
-from gsf.data.split import Shares, assign
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load, validate
 from gsf.params.benchmark import Benchmark
