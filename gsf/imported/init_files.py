@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
-import yaml
-
 from gsf.nn.released import Released
+from gsf.yaml_text import scalar
 
 
 def import_yaml(
@@ -25,15 +23,15 @@ def import_yaml(
     """An import file."""
     listed = " null  # the order of the logits: null is the benchmark's own, sorted by name"
     if classes is not None:
-        names = "".join(f"\n  - {_scalar(label)}" for label in classes)
+        names = "".join(f"\n  - {scalar(label)}" for label in classes)
         listed = f"  # in the order of the logits{names}"
     return f"""\
 # A network that was trained elsewhere: written by `gsf import`, which read all but the sizes from the checkpoint.
-name: {_scalar(name)}
-checkpoint: {_scalar(checkpoint)}  # where the file lies, relative to the project or absolute; in no receipt
-sha256: {_scalar(sha256)}
-backbone: {_scalar(released.backbone)}
-temporal: {_scalar(released.temporal)}
+name: {scalar(name)}
+checkpoint: {scalar(checkpoint)}  # where the file lies, relative to the project or absolute; in no receipt
+sha256: {scalar(sha256)}
+backbone: {scalar(released.backbone)}
+temporal: {scalar(released.temporal)}
 ratio: {released.ratio!r}  # share of the channels that takes part
 num_segments: {num_segments}  # frames of a clip; no weight tells with how many the network was trained
 input_size: {input_size}  # px
@@ -46,11 +44,11 @@ def study_yaml(study: str, name: str, benchmark: str, *, protocol: str) -> str:
     """A study of one imported released."""
     return f"""\
 # How a network that was trained elsewhere scores on {benchmark}.
-study: {_scalar(study)}
+study: {scalar(study)}
 threads: 2          # CPU threads of an evaluation; part of the result, because sums depend on it
 seeds: [0]          # of trainings; an imported network has none
 protocols:          # params/protocols: frames x clips x crops
-  - {_scalar(protocol)}
+  - {scalar(protocol)}
 experiments:        # the rows of the table; a name contains its temporal module (tsn where there is none)
 {_experiment(name, benchmark, indent=2)}
 """
@@ -73,10 +71,4 @@ def add_experiment(text: str, name: str, benchmark: str) -> str:
 
 
 def _experiment(name: str, benchmark: str, *, indent: int) -> str:
-    return f"{' ' * indent}{_scalar(name)}: {{benchmark: {_scalar(benchmark)}, imported: {_scalar(name)}}}"
-
-
-def _scalar(text: str) -> str:
-    """A YAML scalar that versions 1.1 and 1.2 both read as this text: one that starts like a number is quoted."""
-    plain = re.fullmatch(r"[A-Za-z/]([A-Za-z0-9_./ -]*[A-Za-z0-9])?", text) and yaml.safe_load(text) == text
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return f"{' ' * indent}{scalar(name)}: {{benchmark: {scalar(benchmark)}, imported: {scalar(name)}}}"

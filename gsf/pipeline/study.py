@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
-
-import yaml
 
 from gsf.errors import ParamsError, PipelineError
 from gsf.params.base import Strict, load
@@ -33,6 +30,7 @@ from gsf.pipeline.ensembles import planned_ensembles
 from gsf.project import NAME_RULE, Project, check_name
 from gsf.provenance.hashing import write_atomically
 from gsf.store.plan import Sharding
+from gsf.yaml_text import scalar
 
 # What the name of an experiment must contain, by the temporal module of its model.
 TEMPORAL_NAMES = {"none": "tsn", "tsm": "tsm", "gsm": "gsm", "gsf": "gsf"}
@@ -214,11 +212,7 @@ def _section(key: str, value: Any) -> Iterator[str]:
 
 
 def _scalar(value: str | int) -> str:
-    """A scalar that YAML 1.1 and 1.2 both read as what it is: text that one of them may see otherwise is quoted."""
-    if isinstance(value, int):
-        return str(value)
-    plain = re.fullmatch(r"[A-Za-z/.][A-Za-z0-9_./-]*", value) and yaml.safe_load(value) == value
-    return value if plain and not value.startswith(".") else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, int) else scalar(value)
 
 
 def _named(project: Project, kind: str, schema: type[SchemaT], names: Iterable[str]) -> dict[str, SchemaT]:

@@ -223,9 +223,9 @@ def test_labels_that_name_no_order_are_refused(tmp_path: Path, name: str, text: 
 def test_a_class_keeps_its_name_in_the_import_file(project: Project, tmp_path: Path, label: str) -> None:
     from ruamel.yaml import YAML
 
-    from gsf.imported.init_files import _scalar
+    from gsf.yaml_text import scalar
 
-    written = f"- {_scalar(label)}"
+    written = f"- {scalar(label)}"
     assert yaml.safe_load(written) == [label]
     assert YAML(typ="safe").load(written) == [label]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import yaml
+from gsf.yaml_text import flow_list, scalar
 
 FlipMode = Literal["swap", "forbid", "free"]
-_PLAIN = re.compile(r"[A-Za-z0-9_./ -]+")
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ def benchmark_yaml(
     pairs = (
         f"  flip_pairs:\n{pair_lines(flip.pairs)}" if flip.pairs else "  flip_pairs: []       # only with flip: swap\n"
     )
-    rejected = "".join(f"  # would swap: {_flow(pair)}\n" for pair in flip.rejected)
+    rejected = "".join(f"  # would swap: {flow_list(pair)}\n" for pair in flip.rejected)
     notes = "".join(f"  # {note}\n" for note in flip.notes)
     return f"""\
 # Labels: {origin}.
@@ -74,16 +71,6 @@ experiments:
 """
 
 
-def scalar(text: str) -> str:
-    """A YAML scalar that reads back as this text."""
-    plain = _PLAIN.fullmatch(text) and text == text.strip() and yaml.safe_load(text) == text
-    return text if plain else json.dumps(text, ensure_ascii=False)
-
-
-def _flow(pair: Sequence[str]) -> str:
-    return f"[{', '.join(scalar(name) for name in pair)}]"
-
-
 def pair_lines(pairs: Sequence[tuple[str, str]]) -> str:
     """Pairs of classes as lines of a YAML list."""
-    return "".join(f"    - {_flow(pair)}\n" for pair in pairs)
+    return "".join(f"    - {flow_list(pair)}\n" for pair in pairs)

@@ -6,14 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gsf.data import inventory, listing
 from gsf.data.columns import SPLITS, Split
 from gsf.data.init.own import InitSummary, init_benchmark
-from gsf.data.init.own_files import scalar
 from gsf.data.init.split import Shares, assign
 from gsf.data.mirror import guess
 from gsf.errors import DataError, GsfError, ParamsError
@@ -296,12 +294,6 @@ def test_a_name_that_is_taken_or_invalid_is_an_error(project: Project, tmp_path:
         init_benchmark(project, "../mine", tmp_path / "films")
     with pytest.raises(DataError, match="no such folder or CSV"):
         init_benchmark(project, "new", tmp_path / "nowhere")
-
-
-@settings(max_examples=60)
-@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=12))
-def test_a_scalar_reads_back_as_the_text_it_stands_for(text: str) -> None:
-    assert yaml.safe_load(f"key: {scalar(text)}\npair: [{scalar(text)}, b]") == {"key": text, "pair": [text, "b"]}
 
 
 @needs_shared
