@@ -36,11 +36,15 @@ def _data_stage(args: argparse.Namespace) -> None:
         changed = listing.run(project, args.benchmark)
         print(f"{args.benchmark}: the listing {'changed' if changed else 'is as it was'}")
         return
+    if args.stage == "annotate":
+        from gsf.data.remedies import annotate
+
+        show_receipt(annotate(project, args.benchmark))
+        return
     from importlib import import_module
 
     home = {
         "render": "gsf.video.render",
-        "annotate": "gsf.data.published.stage",
         "inventory": "gsf.data.inventory",
         "manifest": "gsf.data.manifest",
     }

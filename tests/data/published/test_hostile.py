@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gsf.data.ids import MAX_BYTES, check_label, check_part
+from gsf.data.remedies import with_remedy
 from gsf.errors import DataError, GsfError
 from gsf.params.benchmark import Format
 from tests.data.published.small import EPIC_HEADER, FILES, epic_row, read, write
@@ -113,6 +115,8 @@ def test_a_hostile_file_is_an_error_that_names_place_and_rule(tmp_path: Path, ca
     with pytest.raises(DataError, match=rf"(?s){message}") as error:
         read(folder, format)
     assert len(str(error.value)) < 1000
+    said = with_remedy(str(error.value), folder, format)
+    assert re.search(r"; (get|save|check|remove|see) [^;]*$", said), said  # as the command line says it
 
 
 @pytest.mark.parametrize("format", FILES)
