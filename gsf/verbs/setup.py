@@ -16,6 +16,8 @@ def add(verbs: Verbs) -> None:
         "videos", type=Path, help="folder of class folders, folder with labels.csv, or CSV path,label[,split]"
     )
     init.add_argument("--labels", type=Path, help="CSV path,label[,split], paths relative to VIDEOS")
+    kinds = ["videos", "jpeg_folders"]
+    init.add_argument("--source", choices=kinds, help="what a video is: a file (default), or a folder of pictures")
     formats = ["ssv1", "ssv2", "kinetics400", "diving48", "epic100", "ucf101"]
     init.add_argument("--published", choices=formats, help="a published benchmark, whose files --annotations holds")
     init.add_argument("--annotations", type=Path, metavar="FOLDER", help="with --published: its annotation files")
@@ -24,7 +26,7 @@ def add(verbs: Verbs) -> None:
     init.add_argument("--flip", choices=["swap", "forbid", "free"], help="what a horizontal flip does to the classes")
     init.add_argument("--flip-pair", action="append", default=[], metavar="A,B", help="classes that a flip swaps")
     init.add_argument("--shards", type=at_least(1), help="LMDB files")
-    init.add_argument("--seed", type=at_least(0), default=0, help="of the split")
+    init.add_argument("--seed", type=at_least(0), help="of the split; default: 0")
     init.set_defaults(call=_init)
     imports = verbs.add_parser("import", help="a checkpoint that was trained elsewhere becomes an experiment")
     imports.add_argument("checkpoint", type=Path, help="file in a released format; it stays where it is")
@@ -63,10 +65,11 @@ def _init(args: argparse.Namespace) -> None:
         args.name,
         args.videos,
         labels=args.labels,
+        source=args.source,
         flip=args.flip,
         flip_pairs=pairs or None,
         shards=args.shards,
-        seed=args.seed,
+        seed=args.seed or 0,
     )
     print(summary)
     _renew_plan(args.name)
@@ -74,18 +77,22 @@ def _init(args: argparse.Namespace) -> None:
 
 def _init_published(args: argparse.Namespace) -> None:
     from gsf.data.init.published import init_published
+    from gsf.data.remedies import remedied
     from gsf.errors import ParamsError
     from gsf.project import Project
 
     if args.annotations is None:
         raise ParamsError("gsf init: --published must come with --annotations FOLDER, which holds the published files")
-    if args.labels is not None or args.flip is not None or args.flip_pair:
-        raise ParamsError(
-            "gsf init: --published must come without --labels, --flip and --flip-pair: the files say them"
-        )
+    for option in ("labels", "source", "flip", "flip_pair", "seed"):
+        if getattr(args, option) not in (None, []):
+            raise ParamsError(
+                f"gsf init: --{option.replace('_', '-')} must not come with --published, whose files and format decide"
+                " it; leave it out"
+            )
     names = ("annotations", "split", "target", "shards")
     options = {name: getattr(args, name) for name in names}
-    print(init_published(Project.here(), args.name, args.videos, format=args.published, **options))
+    with remedied(args.annotations, args.published):
+        print(init_published(Project.here(), args.name, args.videos, format=args.published, **options))
     _renew_plan(args.name)
 
 

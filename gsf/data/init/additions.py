@@ -14,11 +14,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsf.data.init.common import PlannedFile
 from gsf.errors import ParamsError
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.store.plan import ADDITIONS, MAX_SHARDS, added_name, read_additions
-from gsf.tables import write_table
+from gsf.tables import table_bytes
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,21 @@ class Additions:
 
     path: Path
     batches: dict[str, int]
-    note: str | None
+    notes: tuple[str, ...]
     is_new: bool  # whether the benchmark file does not name the file yet
 
-    def write(self, benchmark_file: Path, project: Project) -> None:
-        """Write the file of additions, and name it in the benchmark file where that does not."""
+    def files(self, project: Project, benchmark_file: Path) -> tuple[PlannedFile, ...]:
+        """The table of additions, and the benchmark file with its name where that does not name it yet."""
         rows = sorted(self.batches.items(), key=lambda item: (item[1], item[0].encode("utf-8")))
-        write_table(self.path, ADDITIONS, rows)
-        if self.is_new:
-            line = (
-                f"additions: {project.relative(self.path)}  # path,batch: videos added later, with shards of their own"
-            )
-            text = benchmark_file.read_text(encoding="utf-8")
-            changed, count = re.subn(r"(?m)^(annotations:.*)$", lambda found: f"{found[1]}\n{line}", text, count=1)
-            if not count:
-                raise ParamsError(f"{project.relative(benchmark_file)}: has no line `annotations:`; add `{line}`")
-            benchmark_file.write_text(changed, encoding="utf-8")
+        table = PlannedFile(self.path, table_bytes(ADDITIONS, rows))
+        if not self.is_new:
+            return (table,)
+        line = f"additions: {project.relative(self.path)}  # path,batch: videos added later, with shards of their own"
+        text = benchmark_file.read_bytes().decode("utf-8")
+        changed, count = re.subn(r"(?m)^(annotations:.*)$", lambda found: f"{found[1]}\n{line}", text, count=1)
+        if not count:
+            raise ParamsError(f"{project.relative(benchmark_file)}: has no line `annotations:`; add `{line}`")
+        return table, PlannedFile(benchmark_file, changed.encode("utf-8"))
 
 
 def renew(
@@ -58,14 +58,18 @@ def renew(
     """
     if existing is None:
         return None
-    new = sorted(set(now) - set(known))
+    path = project.root / (existing.additions or f"params/benchmarks/{existing.name}.additions.csv")
+    before = read_additions(path) if existing.additions is not None else {}
+    there = set(now)
+    batches = {name: batch for name, batch in before.items() if name in there}
+    added = there - set(known)
+    new = sorted(added - batches.keys())
     free = MAX_SHARDS - existing.shards
     if existing.additions is None and not (new and free):
         return None  # where every shard is a hashed one, new videos go to those
-    path = project.root / (existing.additions or f"params/benchmarks/{existing.name}.additions.csv")
-    before = read_additions(path) if existing.additions is not None else {}
-    batches = {name: batch for name, batch in before.items() if name in set(now)}
-    note = None
+    notes = []
+    if len(new) < len(added):  # as a call that was stopped leaves it, or a person
+        notes.append(f"{len(added) - len(new)} new videos are in batches of {project.relative(path)} already")
     if new and free:
         batch, shared = _batch(batches, len(new), last=max(before.values(), default=0), free=free)
         batches |= dict.fromkeys(new, batch)
@@ -78,7 +82,8 @@ def renew(
             )
         if shared > len(new):
             note += f"; {MAX_SHARDS} shards is the limit: to fold the additions back, see docs/your-videos.md"
-    return Additions(path, batches, note, is_new=existing.additions is None)
+        notes.append(note)
+    return Additions(path, batches, tuple(notes), is_new=existing.additions is None)
 
 
 def _batch(batches: Mapping[str, int], new: int, *, last: int, free: int) -> tuple[int, int]:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
 
+from gsf.data.columns import Split
+from gsf.data.init.common import pair_lines
+from gsf.data.init.flips import Flip
+from gsf.data.init.sources import Source
+from gsf.tables import table_bytes
 from gsf.yaml_text import flow_list, scalar
 
-FlipMode = Literal["swap", "forbid", "free"]
-
-
-@dataclass(frozen=True)
-class Flip:
-    """What a horizontal flip does to the classes, and what to tell the person who has to check it."""
-
-    mode: FlipMode
-    pairs: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-    rejected: tuple[tuple[str, str], ...] = ()  # pairs that would do, were it not for the classes in `notes`
+_QUALITY = "  jpeg_quality: 3     # ffmpeg -q:v, 2 (best) .. 31\n"
+_LONG = 400_000, 14_400  # frames and seconds: of segments, whose videos are long
 
 
 def benchmark_yaml(
-    name: str, *, videos: str, annotations: str, shards: int, short_side: int, flip: Flip, origin: str
+    name: str,
+    source: Source,
+    *,
+    videos: str,
+    annotations: str,
+    shards: int,
+    short_side: int,
+    flip: Flip,
+    origin: str,
 ) -> str:
     """A benchmark file."""
     pairs = (
@@ -30,20 +32,22 @@ def benchmark_yaml(
     )
     rejected = "".join(f"  # would swap: {flow_list(pair)}\n" for pair in flip.rejected)
     notes = "".join(f"  # {note}\n" for note in flip.notes)
+    kind, size = "", f"  short_side: {short_side:<7} # px; frames keep their aspect ratio\n{_QUALITY}"
+    if source.kind == "jpeg_folders":
+        kind, size = "source: jpeg_folders   # a folder of JPEG frames a video; they are stored as they are\n", ""
+    max_frames, max_seconds = _LONG if source.has_segments else (20_000, 300)
     return f"""\
 # Labels: {origin}.
 # Called again, gsf init adds new videos to the annotations and leaves this file alone.
 name: {scalar(name)}
 videos: {scalar(videos)}  # folder of the videos, relative to the project or absolute
-annotations: {scalar(annotations)}  # path,label,split; the splits may be edited
+{kind}annotations: {scalar(annotations)}  # {",".join(_columns(source))}; the splits may be edited
 shards: {shards}             # LMDB files; more work in parallel, but each is a stage of the graph
 on_missing: stop      # or exclude: annotated videos that are not in the folder
 on_unreadable: stop   # or exclude: left out, and listed with the reason in the manifest and the report
 extract:
-  short_side: {short_side:<8} # px; frames keep their aspect ratio
-  jpeg_quality: 3     # ffmpeg -q:v, 2 (best) .. 31
-  max_seconds: 300    # wall clock for decoding one video
-  max_frames: 20000   # a video with more is unreadable
+{size}  max_seconds: {max_seconds:<6} # wall clock for decoding one video
+  max_frames: {max_frames:<7} # a video with more is unreadable
   max_pixels: 8847360 # width x height of the source: 4096 x 2160
 labels:
   # What a horizontal flip does. swap: it turns the classes of each pair into each other and leaves the rest as they
@@ -52,6 +56,16 @@ labels:
 {rejected}{pairs}  # Classes that are each other played backwards, such as [open, close]; for the metric pair_accuracy.
   reversal_pairs: []
 """
+
+
+def annotation_table(source: Source, splits: Mapping[str, Split]) -> bytes:
+    """The annotations: what the source says of each row, and its split."""
+    rows = sorted((row.path, row.label, splits[row.id], *row.more) for row in source.rows)
+    return table_bytes(_columns(source), rows)
+
+
+def _columns(source: Source) -> tuple[str, ...]:
+    return ("path", "label", "split", *source.columns)
 
 
 def study_yaml(name: str) -> str:
@@ -69,8 +83,3 @@ experiments:
   tsn: {{benchmark: {scalar(name)}, model: tsn-mobilenetv2-112, recipe: finetune}}
   gsf: {{benchmark: {scalar(name)}, model: gsf-mobilenetv2-112, recipe: finetune}}
 """
-
-
-def pair_lines(pairs: Sequence[tuple[str, str]]) -> str:
-    """Pairs of classes as lines of a YAML list."""
-    return "".join(f"    - {flow_list(pair)}\n" for pair in pairs)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from gsf.data.annotations import SHOWN
-from gsf.data.columns import INVENTORY, SPLITS
+from gsf.data.columns import INVENTORY
 from gsf.data.init.additions import Additions, renew
-from gsf.data.init.own import planned_shards, shown_folder
+from gsf.data.init.common import PlannedFile, planned_shards, shown_folder, write_all
 from gsf.data.init.published_files import published_benchmark_yaml, published_study_yaml
+from gsf.data.init.published_summary import PublishedSummary, rows_of_class
 from gsf.data.listing import scan
 from gsf.data.published.annotate import Annotated, annotate, summary
 from gsf.data.published.formats import BENCHMARKS, choose, roles
@@ -22,44 +19,9 @@ from gsf.errors import DataError, ParamsError
 from gsf.params.base import load, validate
 from gsf.params.benchmark import Benchmark, Format, Published, Target
 from gsf.project import Project, check_name
-from gsf.provenance.hashing import sha256_file, write_atomically
+from gsf.provenance.hashing import sha256_file
 from gsf.store.plan import read_additions
 from gsf.tables import read_columns
-
-
-@dataclass(frozen=True)
-class PublishedSummary:
-    """What `init_published` found and wrote; `str()` is what the command line prints."""
-
-    name: str
-    title: str
-    facts: dict[str, Any]  # as in summary.json
-    rows_of_class: dict[str, int]  # training rows by class
-    on_missing: str
-    missing: tuple[str, ...]  # published paths of videos that are not there
-    missing_rows: int
-    videos: int  # that the annotations name
-    files: tuple[str, ...]  # written, relative to the project
-    kept: tuple[str, ...]  # there before, left as they were
-    added: tuple[str, ...]  # on videos that the inventory did not find, and that are there now
-
-    def __str__(self) -> str:
-        facts = self.facts
-        lines = [
-            f"{self.title}: {facts['version']}",
-            *_published_lines(facts),
-            "ours: " + ", ".join(f"{split} {facts['splits'][split]}" for split in SPLITS) + f"; {facts['split_rule']}",
-            *_class_lines(facts, self.rows_of_class),
-            f"a horizontal flip: {facts['flip']}; {facts['flip_reason']}",
-            *(f"  {one} <-> {other}" for one, other in facts["flip_pairs"]),
-            *_missing_lines(self),
-            *(f"note: {note}" for note in (*facts["notes"], *self.added)),
-            *(f"metrics apart, {rule}" for rule in facts["subset_rules"]),
-            *(f"wrote {name}" for name in self.files),
-            *(f"kept  {name}" for name in self.kept),
-            f"next: look at params/benchmarks/{self.name}.yaml, then: gsf study {self.name} && dvc repro",
-        ]
-        return "\n".join(lines)
 
 
 def init_published(
@@ -86,7 +48,7 @@ def init_published(
         annotations: folder of the published files.
         split: which of UCF101's three; 1 unless given.
         target: what the label of EPIC-KITCHENS-100 is; action unless given.
-        shards: LMDB files; by the number of videos unless given.
+        shards: LMDB files; by the number of rows unless given.
 
     Raises:
         DataError: a file is missing, is not what was published, or breaks its format; names file and line or item.
@@ -97,52 +59,54 @@ def init_published(
     root, folder = _folder(videos, "the videos"), _folder(annotations, "the published files")
     existing = load(Benchmark, benchmark_file) if benchmark_file.exists() else None
     if existing is not None:
-        published = _published_before(project, existing, root, folder, format=format, split=split, target=target)
+        pinned = _published_before(project, existing, root, folder, format=format, split=split, target=target)
     else:
-        published = _pinned(project, folder, format=format, split=split, target=target)
-
+        pinned = _pinned(project, folder, format=format, split=split, target=target)
     benchmark = BENCHMARKS[format]
-    found = annotate(published, folder, listed=_listed(root, benchmark.source), where=f"{where}, videos in {root}")
+    found = annotate(pinned, folder, listed=_listed(root, benchmark.source), where=f"{where}, videos in {root}")
     facts = summary(found, format=format)
-    texts = {
-        benchmark_file: published_benchmark_yaml(
-            name,
-            published,
-            videos=shown_folder(project, root),
-            shards=planned_shards(len(found.places.paths)) if shards is None else shards,
-            flip_pairs=found.flip_pairs,
-            order=facts["class_order"],
-        ),
-        study_file: published_study_yaml(name, format),
-    }
-    written = [path for path in texts if not path.exists()]
-    validate(Benchmark, yaml.safe_load(texts[benchmark_file]), where=where)
-    kept = [path for path in texts if path not in written]
-    additions, added = (None, ()) if existing is None else _additions(project, existing, found)
-    for path in written:
-        write_atomically(path, texts[path].encode("utf-8"))
-    if additions is not None:
-        additions.write(benchmark_file, project)
-        written.append(additions.path)
+    text = published_benchmark_yaml(
+        name,
+        pinned,
+        videos=shown_folder(project, root),
+        shards=shards_of(found) if shards is None else shards,
+        flip_pairs=found.flip_pairs,
+        order=facts["class_order"],
+    )
+    asked = validate(Benchmark, yaml.safe_load(text), where=where)
+    texts = {benchmark_file: text, study_file: published_study_yaml(name, format)}
+    additions, notes = (None, ()) if existing is None else _additions(project, existing, found)
+    if existing is not None and shards is not None:
+        notes = (*notes, f"{where} was kept: edit it to change shards")
+    files = [PlannedFile(path, text.encode("utf-8")) for path, text in texts.items() if not path.exists()]
+    files += additions.files(project, benchmark_file) if additions is not None else ()
+    write_all(files)
+
+    written = {item.path: None for item in files}
     return PublishedSummary(
         name=name,
         title=benchmark.title,
         facts=facts,
-        rows_of_class=_rows_of_class(found),
-        on_missing=load(Benchmark, benchmark_file).on_missing,
+        rows_of_class=rows_of_class(found),
+        on_missing=(existing or asked).on_missing,
         missing=found.places.missing,
         missing_rows=len(found.missing_rows()),
         videos=len(found.places.paths),
         files=tuple(project.relative(path) for path in written),
-        kept=tuple(project.relative(path) for path in kept),
-        added=added,
+        kept=tuple(project.relative(path) for path in texts if path not in written),
+        notes=notes,
     )
+
+
+def shards_of(found: Annotated) -> int:
+    """How many shards a new benchmark gets."""
+    return planned_shards(rows=len(found.reading.rows), videos=len(found.places.paths))
 
 
 def _folder(path: Path, what: str) -> Path:
     root = Path(os.path.abspath(path))  # noqa: PTH100  (links stay: the folder keeps the name that the user gave)
     if not root.is_dir():
-        raise DataError(f"{path}: no such folder, must hold {what}")
+        raise DataError(f"{path}: no such folder, must hold {what}; see docs/benchmarks.md")
     return root
 
 
@@ -208,59 +172,9 @@ def _additions(project: Project, existing: Benchmark, found: Annotated) -> tuple
         note = f"{new} new videos are no fewer than the {len(known)} so far, so they are spread over all shards"
         return renew(project, existing, now, now), (note,)
     additions = renew(project, existing, known, now)
-    return additions, () if additions is None or additions.note is None else (additions.note,)
+    return additions, () if additions is None else additions.notes
 
 
 def _listed(root: Path, source: str) -> list[str]:
     """The videos that are there: files with the suffix of a video, or folders of frames."""
     return [item.path for item in scan(root, folders=source == "jpeg_folders")]
-
-
-def _rows_of_class(found: Annotated) -> dict[str, int]:
-    counts = dict.fromkeys((item.name for item in found.reading.classes), 0)
-    names = [item.name for item in found.reading.classes]
-    for row in found.reading.rows:
-        if found.splits[row.id] == "train":
-            counts[names[row.label]] += 1
-    return counts
-
-
-def _published_lines(facts: dict[str, Any]) -> list[str]:
-    lines = []
-    for part, counts in facts["published_splits"].items():
-        against = "no fixed number was published" if counts["published"] is None else f"{counts['published']} published"
-        off = f", {counts['difference']:+}" if counts["difference"] else ""
-        lines.append(f"{part:5} {counts['read']:8} rows, {against}{off}")
-    lines += [f"left out: {item['rows']} of {item['part']}, {item['reason']}" for item in facts["left_out"]]
-    return lines
-
-
-def _class_lines(facts: dict[str, Any], rows: dict[str, int]) -> list[str]:
-    ordered = sorted(rows, key=lambda name: (rows[name], name))
-    few, many = ordered[:3], ordered[: -4 if len(ordered) > 6 else -1 : -1]
-    empty = facts["classes_without_training"]
-    return [
-        f"classes: {facts['classes']}, {facts['classes_published']} published; order: {facts['class_order']}",
-        f"  fewest training rows: {_counted(few, rows)}; most: {_counted(many, rows)}",
-        *([f"  without a training row: {len(empty)}, such as {', '.join(empty[:3])}"] if empty else []),
-    ]
-
-
-def _counted(names: Sequence[str], rows: dict[str, int]) -> str:
-    return ", ".join(f"{name} {rows[name]}" for name in names)
-
-
-def _missing_lines(summary: PublishedSummary) -> list[str]:
-    if not summary.missing:
-        return [f"videos: all {summary.videos} are there"]
-    more = len(summary.missing) - SHOWN
-    meaning = (
-        "on_missing: exclude, so they are left out and listed in the manifest"
-        if summary.on_missing == "exclude"
-        else "on_missing: stop, so the inventory will not begin; exclude leaves them out and lists them"
-    )
-    return [
-        f"videos: {len(summary.missing)} of {summary.videos} are not there ({summary.missing_rows} rows); {meaning}",
-        *(f"  {name}" for name in summary.missing[:SHOWN]),
-        *([f"  and {more} more"] if more > 0 else []),
-    ]

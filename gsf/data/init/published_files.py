@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gsf.data.init.own_files import pair_lines
+from gsf.data.init.common import pair_lines
 from gsf.data.published.formats import BENCHMARKS
 from gsf.params.benchmark import Format, Published
 from gsf.yaml_text import scalar

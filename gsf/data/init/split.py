@@ -1,4 +1,4 @@
-"""A seeded, stratified split that never moves a video which has one."""
+"""A seeded, stratified split that never moves a video, or a segment of one, which has one."""
 
 from __future__ import annotations
 
@@ -42,41 +42,47 @@ def assign(
     """The split of every video.
 
     Args:
-        groups: videos that must share a split (the same bytes twice); most have one member, all have one label.
-        labels: class of each video.
+        groups: rows that must share a split (the same bytes twice, segments of one recording); most have one member.
+        labels: class of each row.
         fixed: splits that stay as they are.
         seed: of the order in which the others are dealt.
         shares: of each class, counted in groups.
 
     Within a class, groups without a split are dealt in the order of a hash of seed and name, each to the split that
-    lacks most; a class gets a training video first.
+    lacks most; a class gets a training video first. Groups of several classes count in each of them.
     """
     result: dict[str, Split] = {}
-    waiting: dict[str, list[Sequence[str]]] = defaultdict(list)
+    waiting: dict[tuple[str, ...], list[Sequence[str]]] = defaultdict(list)
     counts: dict[str, dict[Split, int]] = defaultdict(lambda: dict.fromkeys(SPLITS, 0))
+
+    def give(group: Sequence[str], split: Split) -> None:
+        result.update(dict.fromkeys(group, split))
+        for label in {labels[name] for name in group}:
+            counts[label][split] += 1
+
     for group in groups:
-        label = labels[group[0]]
         known = {fixed[name]: name for name in group if name in fixed}
         if len(known) > 1:
             where = ", ".join(f"{name} in {split}" for split, name in sorted(known.items()))
             raise DataError(f"the same video is in two splits: {where}; must be in one: remove all but one of its rows")
         if known:
             (split,) = known
-            counts[label][split] += 1
-            result |= dict.fromkeys(group, split)
+            give(group, split)
         else:
-            waiting[label].append(group)
-    for label, unassigned in waiting.items():
+            waiting[tuple(sorted({labels[name] for name in group}))].append(group)
+    for classes, unassigned in sorted(waiting.items()):
         for group in sorted(unassigned, key=lambda names: sha256_bytes(f"{seed}\n{min(names)}".encode())):
-            split = _next(counts[label], shares)
-            counts[label][split] += 1
-            result |= dict.fromkeys(group, split)
+            give(group, _next([counts[label] for label in classes], shares))
     return result
 
 
-def _next(counts: Mapping[Split, int], shares: Shares) -> Split:
-    """The split of a class that lacks most once one more video is there."""
-    if counts["train"] == 0:
+def _next(counts: Sequence[Mapping[Split, int]], shares: Shares) -> Split:
+    """The split of some classes, each with its counts, that lacks most once one more video of them is there."""
+    if any(of_class["train"] == 0 for of_class in counts):
         return "train"
-    total = sum(counts.values()) + 1
-    return max(_TIE_ORDER, key=lambda split: total * shares.of_split(split) - counts[split])
+
+    def lack(split: Split) -> Fraction:
+        share = shares.of_split(split)
+        return sum(((sum(one.values()) + 1) * share - one[split] for one in counts), Fraction(0))
+
+    return max(_TIE_ORDER, key=lack)

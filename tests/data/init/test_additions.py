@@ -6,6 +6,7 @@ import pytest
 
 from gsf.data import inventory, listing
 from gsf.data.init import additions
+from gsf.data.init.common import write_all
 from gsf.data.init.own import init_benchmark
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load
@@ -13,6 +14,7 @@ from gsf.params.benchmark import Benchmark
 from gsf.pipeline import study
 from gsf.project import Project
 from gsf.store.plan import Sharding, is_planned, read_additions, read_plan
+from tests.data.init.small import fill
 from tests.data.project import ROWS, SHARDS, make_project, make_video, toy, write_benchmark
 
 NEW = [("left/n1.mp4", "left", "train"), ("right/n2.mp4", "right", "train")]
@@ -95,13 +97,6 @@ def test_more_than_64_shards_are_an_error_that_says_how_to_fold_them_back(projec
         Sharding.of(project, params)
 
 
-def fill(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(name.encode())
-    return root
-
-
 def test_init_called_again_adds_in_batches(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     videos = fill(tmp_path / "videos", *(f"{label}/{n}.mp4" for label in ("wave", "clap") for n in range(10)))
@@ -157,7 +152,7 @@ def test_batches_keep_within_64_shards_and_a_joined_one_is_no_larger_than_what_j
         assert there <= (max(size, len(before) / 32) if full else size)
         full = full or max(found.batches.values()) == 32
         assert max(found.batches.values()) <= 32
-        found.write(project.params_file("benchmarks", "toy"), project)
+        write_all(found.files(project, project.params_file("benchmarks", "toy")))
         known = now
 
 

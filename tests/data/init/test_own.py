@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gsf.data import inventory, listing
 from gsf.data.columns import SPLITS, Split
-from gsf.data.init.own import InitSummary, init_benchmark
+from gsf.data.init.own import init_benchmark
+from gsf.data.init.own_summary import InitSummary
 from gsf.data.init.split import Shares, assign
 from gsf.data.mirror import guess
 from gsf.errors import DataError, GsfError, ParamsError
@@ -20,6 +21,7 @@ from gsf.params.benchmark import Benchmark
 from gsf.params.study import Study
 from gsf.project import Project
 from gsf.tables import read_table
+from tests.data.init.small import fill
 from tests.data.project import make_project, make_video
 from tests.shared import needs_shared, shared_folder
 
@@ -32,17 +34,8 @@ def project(tmp_path: Path) -> Project:
     return make_project(tmp_path / "work" / "project")
 
 
-def _fill(root: Path, *names: str) -> Path:
-    """Files with the suffix of a video, each with bytes of its own: init does not look into them."""
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(f"{name:>40}".encode())
-    return root
-
-
 def _class_folders(root: Path, *, each: int = 10) -> Path:
-    return _fill(root, *(f"{label}/{n:02d}.mp4" for label in ("wave", "clap") for n in range(each)))
+    return fill(root, *(f"{label}/{n:02d}.mp4" for label in ("wave", "clap") for n in range(each)))
 
 
 def _annotations(project: Project, name: str = "mine") -> dict[str, tuple[str, str]]:
@@ -156,7 +149,7 @@ def test_class_folders_give_files_that_the_stages_accept(project: Project, tmp_p
 
 
 def test_a_csv_without_splits_gets_a_stratified_split(project: Project, tmp_path: Path) -> None:
-    folder = _fill(tmp_path / "films", *(f"{number:02d}.mp4" for number in range(20)), "unknown.mp4")
+    folder = fill(tmp_path / "films", *(f"{number:02d}.mp4" for number in range(20)), "unknown.mp4")
     table = folder / "notes.csv"
     table.write_text("label,path\n" + "".join(f"{'ab'[n % 2]},{n:02d}.mp4\n" for n in range(20)))
     summary = init_benchmark(project, "mine", table)
@@ -168,7 +161,7 @@ def test_a_csv_without_splits_gets_a_stratified_split(project: Project, tmp_path
 
 
 def test_a_given_split_is_kept_and_empty_cells_are_drawn(project: Project, tmp_path: Path) -> None:
-    folder = _fill(tmp_path / "films", "a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    folder = fill(tmp_path / "films", "a.mp4", "b.mp4", "c.mp4", "d.mp4")
     (folder / "labels.csv").write_text(
         "path,label,split\na.mp4,x,testing\nb.mp4,x,\nc.mp4,y,Train\nd.mp4,y,validation\n"
     )
@@ -179,7 +172,7 @@ def test_a_given_split_is_kept_and_empty_cells_are_drawn(project: Project, tmp_p
 
 
 def test_folders_named_like_splits_are_splits(project: Project, tmp_path: Path) -> None:
-    folder = _fill(tmp_path / "films", "train/x/a.mp4", "train/y/b.mp4", "Test/x/c.mp4")
+    folder = fill(tmp_path / "films", "train/x/a.mp4", "train/y/b.mp4", "Test/x/c.mp4")
     init_benchmark(project, "mine", folder)
     assert _annotations(project) == {
         "train/x/a.mp4": ("x", "train"), "train/y/b.mp4": ("y", "train"), "Test/x/c.mp4": ("x", "test"),
@@ -194,7 +187,7 @@ def test_a_rerun_keeps_edited_files_and_splits_and_adds_new_videos(project: Proj
     edited, table = benchmark.read_text(), benchmark.with_suffix(".csv")
     table.write_text(table.read_text().replace("clap/00.mp4,clap,train", "clap/00.mp4,clap,test"))
     before = _annotations(project)
-    _fill(folder, "wave/more.mp4", "jump/one.mp4")
+    fill(folder, "wave/more.mp4", "jump/one.mp4")
     (folder / "wave/03.mp4").unlink()
     summary = init_benchmark(project, "mine", folder, shards=9)
     after = _annotations(project)
@@ -229,7 +222,7 @@ def test_copies_under_one_label_land_in_one_split(project: Project, tmp_path: Pa
 
 
 def test_flip_is_forbidden_where_a_side_has_no_mirror_image(project: Project, tmp_path: Path) -> None:
-    folder = _fill(tmp_path / "films", "swipe_left/a.mp4", "left/b.mp4", "right/c.mp4")
+    folder = fill(tmp_path / "films", "swipe_left/a.mp4", "left/b.mp4", "right/c.mp4")
     summary = init_benchmark(project, "mine", folder)
     assert (summary.flip, summary.flip_pairs) == ("forbid", ())
     assert "# would swap: [left, right]" in project.params_file("benchmarks", "mine").read_text()
@@ -279,7 +272,7 @@ def test_a_wrong_folder_is_an_error(
 ) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
-    _fill(folder, *files)
+    fill(folder, *files)
     if table is not None:
         (folder / "labels.csv").write_text("path,label\n" + table)
     with pytest.raises(DataError, match=message):
