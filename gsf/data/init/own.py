@@ -86,15 +86,15 @@ def init_benchmark(
     notes = notes_on(found, splits) if existing else [*notes_on(found, splits), *decided.notes]
     if existing is not None and (flip, flip_pairs, shards) != (None, None, None):
         notes.append(f"{where} was kept: edit it to change flip, pairs or shards")
-    flips = (existing or asked).labels
+    flips, before = (existing or asked).labels, earlier.splits
     return InitSummary(
         name=name,
         files=tuple(sorted({project.relative(item.path) for item in plan.files})),
         kept=tuple(sorted(project.relative(path) for path in plan.kept)),
         counts=counts_of(found, splits),
         segments_of=len(found.bytes) if found.has_segments else None,
-        added=sum(row.id not in earlier.splits for row in found.rows),
-        removed=len(earlier.splits.keys() - splits.keys()),
+        added=sum(row.id not in before for row in found.rows),
+        removed=len(before.keys() - splits.keys()),
         repeated=tuple(group for group in copies if len(group) > 1),
         flip=flips.flip,
         flip_pairs=tuple((one, other) for one, other in flips.flip_pairs),
