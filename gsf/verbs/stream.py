@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gsf.verbs.options import Verbs, add_device, at_least
@@ -45,11 +46,11 @@ def _stream(args: argparse.Namespace) -> int:
     from gsf.stream.writing import VideoWriter, check_target
     from gsf.video.source import source_of
 
-    if args.out is not None:
-        check_target(args.out)
     if args.out == "-" and args.json:
         raise ParamsError("gsf stream: --json and --out - both want the standard output; give the video a file")
     source = source_of(args.source, form=args.format)
+    if args.out is not None:
+        check_target(args.out, read=Path(args.source) if source.kind == "file" else None)
     job = prepare(
         find_trained(args.model),
         source,

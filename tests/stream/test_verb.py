@@ -91,6 +91,18 @@ def test_outside_of_any_project_the_rate_is_said_to_be_unknown(
     assert f"{T / 4:g} frames a second, because it is not known here how long" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["clip.mp4", "link.mp4", "./clip.mp4"])
+def test_a_video_is_not_written_over_while_it_is_read(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    source = clip(tmp_path)
+    (tmp_path / "link.mp4").hardlink_to(source)
+    data = source.read_bytes()
+    assert stream(str(source), "--out", f"{tmp_path}/{name}") == 1
+    assert f"{name}: is the video that is read, must be another file" in capsys.readouterr().err
+    assert source.read_bytes() == data
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
