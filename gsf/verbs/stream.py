@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def add(verbs: Verbs) -> None:
 def _stream(args: argparse.Namespace) -> int:
     from gsf.deploy.trained import find_trained
     from gsf.errors import ParamsError
+    from gsf.interrupts import ended_by
     from gsf.stream.job import prepare
     from gsf.stream.window import Window
     from gsf.stream.words import summary_text
@@ -64,11 +66,11 @@ def _stream(args: argparse.Namespace) -> int:
     )
     beside = sys.stdout if args.json else sys.stderr  # where words go that are no answers
     print(json.dumps(job.facts) if args.json else job.in_words, file=beside, flush=True)
-    with contextlib.ExitStack() as stack:
+    with ended_by(signal.SIGTERM, signal.SIGHUP), contextlib.ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(args.out)) if args.out is not None else None
         window = stack.enter_context(Window(args.source)) if args.show else None
         try:
-            with contextlib.suppress(KeyboardInterrupt):  # how one ends a camera
+            with contextlib.suppress(KeyboardInterrupt):  # how one ends a camera; so do the signals above
                 _follow(job, args, writer, window)
         finally:  # whatever ends a stream, what it came to is said
             summary = job.following.summary

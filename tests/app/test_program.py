@@ -17,7 +17,7 @@ from gsf.project import Project
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_answers_at_the_address_that_it_says_and_leaves_nothing_behind(
     finished: Project, tmp_path: Path, ending: signal.Signals
 ) -> None:

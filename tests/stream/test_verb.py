@@ -5,17 +5,22 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from gsf.interrupts import ended_by
 from gsf.project import Project
 from gsf.stream.draw import overlay
+from gsf.stream.following import Answered
+from gsf.stream.words import to_json
 from gsf.video.ffmpeg import executable
 from tests.stream.tiny import FPS, clip
 from tests.stream.typed import T, stream
@@ -73,6 +78,43 @@ def test_an_error_of_the_stream_comes_behind_its_answers_and_their_sum(
     assert 0 < len(answers) < 40
     assert last["summary"]["answers"] == len(answers)
     assert "VideoError: damaged.ts: cannot be decoded" in said.err
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_stream_as_ctrl_c_does(
+    video: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ending: signal.Signals,
+) -> None:
+    def kill_at_the_third(answered: Answered, *, top: int) -> dict[str, Any]:
+        said.append(answered)
+        if len(said) == 3:
+            assert signal.getsignal(ending) is not signal.SIG_DFL  # which would end this process
+            signal.raise_signal(ending)
+        return to_json(answered, top=top)
+
+    said: list[Answered] = []
+    monkeypatch.setattr("gsf.stream.words.to_json", kill_at_the_third)
+    before, out = signal.getsignal(ending), tmp_path / "seen.mkv"
+    assert stream(video, "--json", "--out", str(out)) == 0
+    _, *answers, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (len(answers), last["summary"]["answers"]) == (2, 3)
+    assert last["summary"]["answers_per_second"] < 10_000
+    with av.open(f"file:{out}") as written:
+        assert len(list(written.decode(video=0))) >= 2
+    assert signal.getsignal(ending) is before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by(signal.SIGHUP):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_network_that_looks_ahead_is_refused(video: str, capsys: pytest.CaptureFixture[str]) -> None:
