@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from gsf.verbs.options import Verbs, add_device, at_least, show_receipt
+from gsf.verbs.options import Verbs, add_device, at_least, show_receipt, time_in
 
 
 def add(verbs: Verbs) -> None:
@@ -50,7 +50,8 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
         default=1,
         help="processes that share the training, one a GPU; part of the result; default: 1",
     )
-    verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
+    minutes = "between two states on disk; default GSF_SAVE_MINUTES or 10"
+    verb.add_argument("--save-minutes", type=time_in("minutes"), help=minutes)
     verb.add_argument("--save-steps", type=at_least(1), help="the same in steps; default: by the clock alone")
 
 

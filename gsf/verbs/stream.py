@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import Verbs, add_device, at_least
+from gsf.verbs.options import Verbs, add_device, at_least, time_in
 
 if TYPE_CHECKING:
     from gsf.stream.following import Answered
@@ -31,7 +31,8 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--behind", choices=("drop", "wait"), help="where the network is slower than the stream")
     verb.add_argument("--realtime", action="store_true", help="play a file at its own speed")
     verb.add_argument("--format", metavar="NAME", help="what a pipe sends; a raw one must be named: mjpeg, h264, ...")
-    verb.add_argument("--patience", type=float, default=60.0, help="seconds without a picture that end it; default: 60")
+    patience = "seconds without a picture that end it; default: 60"
+    verb.add_argument("--patience", type=time_in("seconds"), default=60.0, help=patience)
     verb.add_argument("--top", type=at_least(1), default=5, help="classes of each answer in JSON; default: 5")
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     add_device(verb)
