@@ -14,6 +14,7 @@ from gsf.serve.limits import read_limits
 from gsf.tracking.connection import connect_to_existing, first_line, shown_uri, tracking_uri
 
 _VERSION = re.compile(r"[^/]+/[0-9]+|[^/]+@[^/]+")  # NAME/VERSION, NAME@ALIAS
+CONNECTIONS = 32  # at once: each may hold a request as large as the limit, and more are answered with 503
 
 
 def serve(model: str, *, host: str, port: int) -> None:
@@ -29,7 +30,7 @@ def serve(model: str, *, host: str, port: int) -> None:
     """
     import uvicorn
 
-    uvicorn.run(application(model), host=host, port=port, log_level="info")
+    uvicorn.run(application(model), host=host, port=port, log_level="info", limit_concurrency=CONNECTIONS)
 
 
 def application(model: str) -> Guard:

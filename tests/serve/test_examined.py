@@ -12,18 +12,8 @@ import pytest
 import yaml
 
 from gsf.errors import TrackingError
-from gsf.project import Project
 from gsf.serve.examined import check_model
 from gsf.serve.server import application
-from tests.serve.made import write_model
-from tests.untrained import write_training
-
-
-@pytest.fixture(scope="module")
-def model(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = Project(Path(shutil.copytree(small_data.root, tmp_path_factory.mktemp("examined") / "project")))
-    write_training(project)
-    return write_model(project, project.root / "model", protocol="2x1x1")
 
 
 def described(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
