@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,35 @@ def test_an_option_out_of_range_is_named_with_its_rule(
         main(arguments)
     assert ended.value.code == 2
     assert f"{option}: is '{value}', must be an integer of {rule}" in capsys.readouterr().err
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str | None]]:
+    """Every verb and argument, and its help."""
+    for action in parser._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            yield f"{parser.prog} {'/'.join(action.option_strings) or action.dest}", action.help
+            continue
+        said = {choice.dest: choice.help for choice in action._choices_actions}
+        for name, child in action.choices.items():
+            yield f"{parser.prog} {name}", said.get(name)
+            yield from _arguments(child)
+
+
+def test_every_verb_and_argument_says_what_it_is() -> None:
+    found = dict(_arguments(_parser()))
+    assert len(found) > 150
+    assert {"gsf train", "gsf train --seed", "gsf mlflow register", "gsf mlflow register run"} <= found.keys()
+    assert [name for name, text in found.items() if not text] == []
+
+
+def test_every_help_can_be_printed() -> None:
+    waiting = [_parser()]
+    while waiting:
+        parser = waiting.pop()
+        assert parser.prog in parser.format_help()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
 
 
 TRAINED = (*TRAIN, "--model", "gsf", "--recipe", "quick", "--seed", "0")

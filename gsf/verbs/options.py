@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # the type has no public name
 
 NETWORK = "a run of the active study (gsf-s0), STUDY/RUN, or a checkpoint file"  # what `--model` names
+BENCHMARK = "a file of params/benchmarks"
+STUDY = "a study with results"
 _LAST_PORT = 65_535
 _LONGEST = 1_000_000  # of a time: what waits in C counts milliseconds in 32 bits
 
@@ -54,7 +56,11 @@ def time_in(unit: Literal["seconds", "minutes"], *, zero: bool = False) -> Calla
 
 def add_device(verb: argparse.ArgumentParser) -> None:
     """`--device`, which GSF_DEVICE presets."""
-    verb.add_argument("--device", default=os.environ.get("GSF_DEVICE", "auto"), help="auto, cpu, cuda, cuda:N")
+    verb.add_argument(
+        "--device",
+        default=os.environ.get("GSF_DEVICE", "auto"),
+        help="auto, cpu, cuda, cuda:N; default: GSF_DEVICE or auto",
+    )
 
 
 def show_receipt(receipt: Receipt) -> None:
