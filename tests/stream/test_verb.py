@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gsf.interrupts import ended_by
 from gsf.project import Project
 from gsf.stream.draw import overlay
 from gsf.stream.following import Answered
@@ -105,16 +104,6 @@ def test_a_signal_ends_a_stream_as_ctrl_c_does(
     with av.open(f"file:{out}") as written:
         assert len(list(written.decode(video=0))) >= 2
     assert signal.getsignal(ending) is before
-
-
-def test_a_signal_that_is_ignored_stays_ignored() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with ended_by(signal.SIGHUP):
-            signal.raise_signal(signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_network_that_looks_ahead_is_refused(video: str, capsys: pytest.CaptureFixture[str]) -> None:
