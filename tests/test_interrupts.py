@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from gsf.interrupts import ended_by
+from tests.signals import as_by_default
 
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    numbers = (signal.SIGHUP, signal.SIGINT)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    with as_by_default(signal.SIGHUP):
+        yield
+    signal.signal(signal.SIGINT, ctrl_c)
 
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])

@@ -20,7 +20,7 @@ from gsf.store.decode import file_frames
 from gsf.video.folders import folder_frames, picture_names
 from gsf.video.probe import probe
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NoRoomError(VideoError):
@@ -106,7 +106,7 @@ def _refusals(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         words = error.strerror or str(error)
-        if error.errno in NO_ROOM:
+        if error.errno in _NO_ROOM:
             raise NoRoomError(
                 f"{name}: there is no room for its frames: {words}; make some, or let TMPDIR name another folder"
             ) from error

@@ -21,6 +21,7 @@ from gsf.stream.draw import overlay
 from gsf.stream.following import Answered
 from gsf.stream.words import to_json
 from gsf.video.ffmpeg import executable
+from tests.signals import as_by_default
 from tests.stream.tiny import FPS, clip
 from tests.stream.typed import T, stream
 from tests.video.clips import convert
@@ -96,14 +97,15 @@ def test_a_signal_ends_a_stream_as_ctrl_c_does(
 
     said: list[Answered] = []
     monkeypatch.setattr("gsf.stream.words.to_json", kill_at_the_third)
-    before, out = signal.getsignal(ending), tmp_path / "seen.mkv"
-    assert stream(video, "--json", "--out", str(out)) == 0
+    out = tmp_path / "seen.mkv"
+    with as_by_default(ending):
+        assert stream(video, "--json", "--out", str(out)) == 0
+        assert signal.getsignal(ending) is signal.SIG_DFL
     _, *answers, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert (len(answers), last["summary"]["answers"]) == (2, 3)
     assert last["summary"]["answers_per_second"] < 10_000
     with av.open(f"file:{out}") as written:
         assert len(list(written.decode(video=0))) >= 2
-    assert signal.getsignal(ending) is before
 
 
 def test_a_network_that_looks_ahead_is_refused(video: str, capsys: pytest.CaptureFixture[str]) -> None:
