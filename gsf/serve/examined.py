@@ -23,7 +23,7 @@ _LOADED: dict[str, Any] = {
     "data": None,
     "artifacts": {kind: {"path": place, "uri": place} for kind, place in _PLACES.items()},
 }
-_HARMLESS = {"env", "python_version", "streamable"}
+_HARMLESS = {"cloudpickle_version", "env", "python_version", "streamable"}
 _SHOWN = 80  # characters of what a stranger wrote
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from gsf.evaluate.predict import full_float32
 from gsf.machine import usable_cores
 from gsf.serve import server
 from tests.serve.made import in_base64
@@ -86,11 +87,11 @@ def test_products_are_float32_proper_for_as_long_as_the_process_lives(
     import mlflow
 
     monkeypatch.setenv("GSF_DEVICE", "cpu")
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    mlflow.pyfunc.load_model(str(model))
-    assert not torch.backends.cuda.matmul.allow_tf32
-    assert not torch.backends.cudnn.allow_tf32
+    with full_float32():  # which puts back what was set before
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        mlflow.pyfunc.load_model(str(model))
+        assert not torch.backends.cuda.matmul.allow_tf32
+        assert not torch.backends.cudnn.allow_tf32
 
 
 def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
