@@ -103,7 +103,6 @@ def test_a_signal_ends_a_stream_as_ctrl_c_does(
         assert signal.getsignal(ending) is signal.SIG_DFL
     _, *answers, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert (len(answers), last["summary"]["answers"]) == (2, 3)
-    assert last["summary"]["answers_per_second"] < 10_000
     with av.open(f"file:{out}") as written:
         assert len(list(written.decode(video=0))) >= 2
 
