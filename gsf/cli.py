@@ -31,6 +31,9 @@ from gsf.verbs import (
     tracking,
 )
 
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 # In the order of the help.
 AREAS = (
     *(setup, data, stages, ensembles, networks, predict, explain, stream),
@@ -58,20 +61,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error} (GSF_TRACEBACK=1 shows where)", file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever read this has seen enough: `gsf trace ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return 128 + 13  # as a program that SIGPIPE ends
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or os.environ.get("GSF_TRACEBACK"):
+        if os.environ.get("GSF_TRACEBACK"):
             raise
-        print(
-            f"error: {error.filename}: {error.strerror}, must be open to this account;"
-            " in a project that others own, work in a clone of your own: docs/storage.md",
-            file=sys.stderr,
-        )
+        print(f"error: {_refused(error)}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is what has no room
+            _leave_stdout()
         return 1
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, the same command goes on", file=sys.stderr)
         return 130
+
+
+def _refused(error: OSError) -> str:
+    """What the system refuses, of which file, and what to do."""
+    name = error.filename if error.filename2 is None else error.filename2  # of two, where the file was to go
+    words = error.strerror or str(error)
+    if name is not None:
+        words = f"{os.fsdecode(name) if isinstance(name, bytes) else name}: {words}"
+    if error.errno in _CLOSED:
+        return (
+            f"{words}, must be open to this account; in a project that others own, work in a clone of your own:"
+            " docs/storage.md"
+        )
+    if error.errno in _FULL:
+        return f"{words}; make room, then run the same command again"
+    return f"{words} (GSF_TRACEBACK=1 shows where)"
+
+
+def _leave_stdout() -> None:
+    """What is still to be written to it goes nowhere: Python would complain of it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

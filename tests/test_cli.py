@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gsf.cli import main
+from gsf.cli import _parser, main
 from tests.small_project import make_project
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -113,6 +116,109 @@ def test_an_option_out_of_range_is_named_with_its_rule(
         main(arguments)
     assert ended.value.code == 2
     assert f"{option}: is '{value}', must be an integer of {rule}" in capsys.readouterr().err
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str | None]]:
+    """Every verb and argument, and its help."""
+    for action in parser._actions:
+        if not isinstance(action, argparse._SubParsersAction):
+            yield f"{parser.prog} {'/'.join(action.option_strings) or action.dest}", action.help
+            continue
+        said = {choice.dest: choice.help for choice in action._choices_actions}
+        for name, child in action.choices.items():
+            yield f"{parser.prog} {name}", said.get(name)
+            yield from _arguments(child)
+
+
+def test_every_verb_and_argument_says_what_it_is() -> None:
+    found = dict(_arguments(_parser()))
+    assert len(found) > 150
+    assert {"gsf train", "gsf train --seed", "gsf mlflow register", "gsf mlflow register run"} <= found.keys()
+    assert [name for name, text in found.items() if not text] == []
+
+
+def test_every_help_can_be_printed() -> None:
+    waiting = [_parser()]
+    while waiting:
+        parser = waiting.pop()
+        assert parser.prog in parser.format_help()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+
+
+TRAINED = (*TRAIN, "--model", "gsf", "--recipe", "quick", "--seed", "0")
+OUT_OF_RANGE = {
+    "serve --model m --port 70000": "--port: is '70000', must be a port, 0 .. 65535; 0 takes any that is free",
+    "app --model m --port 65536": "--port: is '65536', must be a port, 0 .. 65535",
+    "app --model m --window 0": "--window: is '0', must be seconds above 0, at most 1000000",
+    "predict v.mp4 --model m --window inf": "--window: is 'inf', must be seconds above 0",
+    "predict v.mp4 --model m --window 2 --stride nan": "--stride: is 'nan', must be seconds above 0",
+    "explain v.mp4 --model m --start inf": "--start: is 'inf', must be seconds 0 or more, at most 1000000",
+    "explain v.mp4 --model m --seconds 0": "--seconds: is '0', must be seconds above 0",
+    "stream v.mp4 --model m --patience 1e9": "--patience: is '1e9', must be seconds above 0, at most 1000000",
+    **{
+        f"{' '.join(TRAINED)} --save-minutes={given}": f"--save-minutes: is '{given}', must be minutes above 0"
+        for given in ("0", "-1", "nan", "x")
+    },
+}
+
+
+@pytest.mark.parametrize("command", OUT_OF_RANGE)
+def test_a_port_or_time_out_of_range_is_named_with_its_rule(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    assert ended.value.code == 2
+    assert OUT_OF_RANGE[command] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--start=0", "--start=1e6", "--seconds=0.25"])
+def test_a_time_within_the_range_is_read(option: str) -> None:
+    name, _, value = option.removeprefix("--").partition("=")
+    assert getattr(_parser().parse_args(["explain", "v.mp4", "--model", "m", option]), name) == float(value)
+
+
+REFUSED = {
+    "file: File exists (GSF_TRACEBACK=1 shows where)": FileExistsError(errno.EEXIST, "File exists", "file"),
+    "sheet.png: Is a directory (GSF_TRACEBACK=1 shows where)": IsADirectoryError(
+        errno.EISDIR, "Is a directory", ".sheet.png.1.tmp", None, "sheet.png"
+    ),
+    "a/b: No space left on device; make room, then run": OSError(errno.ENOSPC, "No space left on device", "a/b"),
+    "Disk quota exceeded; make room, then run": OSError(errno.EDQUOT, "Disk quota exceeded"),
+    "a: Permission denied, must be open to this account; in a project": PermissionError(
+        errno.EACCES, "Permission denied", "a"
+    ),
+    "words alone (GSF_TRACEBACK=1 shows where)": OSError("words alone"),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_the_system_refuses_is_one_line_about_the_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise REFUSED[words]
+
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("gsf.pipeline.study.activate", refuse)
+    monkeypatch.delenv("GSF_TRACEBACK", raising=False)
+    assert main(["study", "s"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {words}")
+    assert said.count("\n") == 1
+    monkeypatch.setenv("GSF_TRACEBACK", "1")
+    with pytest.raises(type(REFUSED[words])):
+        main(["study", "s"])
+
+
+def test_an_output_that_has_no_room_is_said_once() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "gsf.cli", "study"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: No space left on device; make room, then run the same command again\n",
+    )
 
 
 def test_help_loads_no_heavy_package() -> None:

@@ -16,6 +16,7 @@ from gsf.data.listing import SUFFIXES
 from gsf.data.lists import read_manifest
 from gsf.deploy.trained import Trained
 from gsf.errors import GsfError, ParamsError
+from gsf.interrupts import ended_by
 from gsf.predict.job import Job
 from gsf.project import Project
 from gsf.site.showing import may_show
@@ -55,11 +56,14 @@ def serve(
     from gsf.app.server import application
 
     chosen = examples_in(examples) if examples is not None else rendered_examples(trained)
-    with listening(port) as listener, tempfile.TemporaryDirectory(prefix="gsf-app-") as folder:
+    with (
+        listening(port) as listener,
+        ended_by(signal.SIGTERM, signal.SIGHUP),  # so that `kill` leaves no pictures behind either
+        tempfile.TemporaryDirectory(prefix="gsf-app-") as folder,
+    ):
         desk = Desk(job, Path(folder), limits=limits, window=window)
         app = application(desk, origin=origin(trained), examples=chosen)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `kill` leaves no pictures behind either
         say(f"http://{HOST}:{listener.getsockname()[1]}")
         with suppress(KeyboardInterrupt):  # how one ends it
             server.run(sockets=[listener])

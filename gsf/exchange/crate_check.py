@@ -5,9 +5,13 @@ A crate is judged by itself, in a folder or a ZIP file, without the project that
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -29,7 +33,11 @@ from gsf.provenance.receipt import read_receipt
 from gsf.provenance.results import read_cells
 from gsf.provenance.verify import verify_folder
 
-_MOST = 8 << 30  # bytes of what a ZIP file may unpack to
+_MOST = 2 << 30  # bytes of what a ZIP file may unpack to: a crate holds tables and text
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What Python raises at one that is damaged.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, EOFError, RuntimeError)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _REMEDY = "get the crate anew, or write it anew with `gsf export-crate`"
 _EMPTY = Finding("broken", METADATA, "is missing: the ZIP file holds nothing", _REMEDY)
 _NOT_PROVEN = (
@@ -71,7 +79,7 @@ def _unpack(path: Path, to: Path) -> Iterator[Finding]:
     """Unpack a ZIP file; a finding names each entry that cannot be."""
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         yield Finding("broken", path.name, f"is no whole ZIP file: {error}", _REMEDY)
         return
     with archive:
@@ -83,13 +91,27 @@ def _unpack(path: Path, to: Path) -> Iterator[Finding]:
             if place.is_absolute() or ".." in place.parts or "\\" in entry.filename:
                 yield Finding("broken", entry.filename, "lies outside of the crate, must lie in it", _REMEDY)
                 continue
+            if entry.compress_type not in _METHODS:
+                what = f"cannot be unpacked: compressed by method {entry.compress_type}, must be stored or deflated"
+                yield Finding("broken", entry.filename, what, _REMEDY)
+                continue
             try:
-                data = archive.read(entry)
-                file = to / place
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
-            except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+                _unpack_entry(archive, entry, to / place)
+            except _UNREADABLE as error:
+                if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                    raise  # the crate is not at fault
                 yield Finding("broken", entry.filename, f"cannot be unpacked: {error}", _REMEDY)
+
+
+def _unpack_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> None:
+    """Write an entry piece by piece; nothing of one that is damaged stays."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(entry) as source, to.open("wb") as target:
+        try:
+            shutil.copyfileobj(source, target)
+        except BaseException:
+            to.unlink()
+            raise
 
 
 def _check(root: Path, *, name: str, damaged: list[Finding]) -> Verdict:

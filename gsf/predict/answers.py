@@ -44,6 +44,7 @@ class Prediction:
     video: str
     answers: tuple[Answer, ...] = ()
     problem: str | None = None  # why there is no answer
+    no_room: bool = False  # for want of room on this machine; nothing is wrong with the video
 
 
 def ranked(

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from gsf.errors import ShardError, VideoError
 from gsf.machine import usable_cores
 from gsf.params.benchmark import Extract
 from gsf.predict.files import File
-from gsf.predict.frames import VideoFrames
+from gsf.predict.frames import NoRoomError, VideoFrames
 
-Decoded = VideoFrames | str
+
+@dataclass(frozen=True)
+class Unread:
+    """A video that has no frames, and why; `no_room`: for want of room on this machine."""
+
+    problem: str
+    no_room: bool = False
+
+
+Decoded = VideoFrames | Unread
 
 
 def decoded(files: Iterable[File], how: Extract) -> Iterator[tuple[str, Decoded]]:
@@ -35,8 +45,8 @@ def decoded(files: Iterable[File], how: Extract) -> Iterator[tuple[str, Decoded]
 
 def _decode(file: File, how: Extract) -> Decoded:
     if file.problem is not None:
-        return file.problem
+        return Unread(file.problem)
     try:
         return VideoFrames(file.path, how, name=file.name)
     except (VideoError, ShardError) as error:
-        return str(error)
+        return Unread(str(error), no_room=isinstance(error, NoRoomError))

@@ -23,6 +23,10 @@ from gsf.video.probe import probe
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class NoRoomError(VideoError):
+    """Nothing is wrong with a video: this machine has no room for its frames."""
+
+
 class VideoFrames:
     """JPEG frames as a shard would hold them, on the disk: memory grows by 8 bytes a frame, and readers may share one.
 
@@ -32,7 +36,8 @@ class VideoFrames:
         name: what errors call it.
 
     Raises:
-        VideoError: the video cannot be read and decoded as a whole within the limits, or there is no room for it.
+        NoRoomError: there is no room for the frames.
+        VideoError: the video cannot be read and decoded as a whole within the limits.
     """
 
     def __init__(self, path: Path, how: Extract, *, name: str) -> None:
@@ -102,7 +107,7 @@ def _refusals(name: str) -> Iterator[None]:
     except OSError as error:
         words = error.strerror or str(error)
         if error.errno in _NO_ROOM:
-            raise VideoError(
+            raise NoRoomError(
                 f"{name}: there is no room for its frames: {words}; make some, or let TMPDIR name another folder"
             ) from error
         raise VideoError(f"{name}: cannot be read: {words}") from error

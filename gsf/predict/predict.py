@@ -28,7 +28,7 @@ from gsf.params.benchmark import Extract
 from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.predict.answers import Answer, Prediction
-from gsf.predict.decoding import decoded
+from gsf.predict.decoding import Unread, decoded
 from gsf.predict.files import File, file_name
 from gsf.predict.frames import VideoFrames
 from gsf.predict.labels import manifest_of
@@ -56,6 +56,7 @@ class _Asked:
     expected: int | None = None  # answers; None: not known yet
     answers: list[Answer] = field(default_factory=list)
     problem: str | None = None
+    no_room: bool = False
 
     @property
     def done(self) -> bool:
@@ -125,8 +126,8 @@ class Predictor:
         for name, frames in decoded(files, self.how.extract):
             video = _Asked(name)
             waiting.append(video)
-            if isinstance(frames, str):
-                video.problem = frames
+            if isinstance(frames, Unread):
+                video.problem, video.no_room = frames.problem, frames.no_room
                 continue
             video.frames = frames
             try:
@@ -149,7 +150,8 @@ class Predictor:
             video.problem = str(error)
         finally:
             video.close()
-        return Prediction(video.name, () if video.problem is not None else tuple(video.answers), video.problem)
+        answers = () if video.problem is not None else tuple(video.answers)
+        return Prediction(video.name, answers, video.problem, no_room=video.no_room)
 
     def _draw(self, path: Path, frames: VideoFrames, answers: Sequence[Answer]) -> None:
         from gsf.predict.timeline import write_timeline

@@ -23,6 +23,7 @@ from gsf.provenance.results import evidence_path, read_videos
 
 _PULL = "`dvc pull` fetches it where a remote has it, `dvc repro` makes it anew"
 _DAMAGED_SECONDS, _DAMAGED_SPEED = 60.0, 20e6  # time to read a damaged shard: fixed, and bytes a second
+_MEND = "look after the disk and the rights on it, then restore the file there or in another place"
 _RESTORE = "`dvc checkout` restores it from the cache, `dvc repro` makes it anew"
 
 
@@ -53,6 +54,9 @@ def check_artefacts(
     for (receipt, path, promised), digest in zip(wanted, found, strict=True):
         if digest is None:
             yield Finding("absent", path, f"written by {receipt.stage}", _PULL)
+            continue
+        if isinstance(digest, Exception):
+            yield _unreadable(path, digest)
             continue
         checked["artefacts"] = checked.get("artefacts", 0) + 1
         what = f"has sha256 {digest[:12]}; the results rest on another one, {promised[:12]}"
@@ -165,6 +169,9 @@ def check_videos(
             if digest is None:
                 yield Finding("absent", name, f"a video of {benchmark}", _videos_remedy(benchmark))
                 continue
+            if isinstance(digest, Exception):
+                yield _unreadable(name, digest)
+                continue
             checked["videos"] = checked.get("videos", 0) + 1
             size = _size(folder / row["path"])
             if digest != row["sha256"] or str(size) != row["bytes"]:
@@ -211,15 +218,20 @@ def _videos_remedy(benchmark: str) -> str:
     return f"`dvc pull`, `dvc repro`, or set `videos` in params/benchmarks/{benchmark}.yaml to where they lie here"
 
 
-def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | None]:
-    """sha256 of each file, read now; None for one that is not here."""
+def _unreadable(name: str, error: Exception) -> Finding:
+    what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return Finding("broken", name, f"cannot be read: {what}", _MEND)
+
+
+def _hash_all(paths: Sequence[Path], *, title: str) -> list[str | Exception | None]:
+    """sha256 of each file, read now; None for one that is not here, and what the system says of one it cannot read."""
     from tqdm import tqdm
 
     with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         return list(tqdm(pool.map(_hash, paths), desc=title, total=len(paths), disable=None, leave=False))
 
 
-def _hash(path: Path) -> str | None:
+def _hash(path: Path) -> str | Exception | None:
     try:
         if path.is_dir():  # a video of frames
             from gsf.video.folders import folder_sha256
@@ -228,6 +240,8 @@ def _hash(path: Path) -> str | None:
         return sha256_file(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, GsfError) as error:  # a failing disk is what a deep check is to find
+        return error
 
 
 def _size(path: Path) -> int:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gsf.errors import ProvenanceError
 from gsf.project import Project
@@ -17,9 +18,10 @@ from gsf.provenance.chain import Chain
 from gsf.provenance.findings import Finding
 from gsf.provenance.hashing import sha256_file
 
+Kind = Literal["frames", "gates"]
 FRAMES, GATES = "frames.json", "gates.json"
 # By folder of the results: the file in each of its folders that lists the pictures there, and the key of its list.
-_INDEXES = {"frames": (FRAMES, "sheets"), "gates": (GATES, "clips")}
+_INDEXES: dict[Kind, tuple[str, str]] = {"frames": (FRAMES, "sheets"), "gates": (GATES, "clips")}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,14 @@ def check_drawn(project: Project, study: str, not_proven: list[str], chain: Chai
                 yield Finding("broken", project.relative(file), f"no {name} lists it", remedy)
 
 
+def listed_pictures(place: Path, kind: Kind) -> dict[str, str]:
+    """sha256 by name of the pictures that an index lists; none where there is none, or it cannot be read."""
+    try:
+        return _read(place, kind).pictures
+    except ProvenanceError:
+        return {}
+
+
 def _check_pictures(project: Project, folder: Path, index: _Index, *, name: str, remedy: str) -> Iterator[Finding]:
     for picture, promised in index.pictures.items():
         file = folder / picture
@@ -77,7 +87,7 @@ def _check_pictures(project: Project, folder: Path, index: _Index, *, name: str,
             yield Finding("broken", project.relative(file), what, remedy)
 
 
-def _read(path: Path, kind: str) -> _Index:
+def _read(path: Path, kind: Kind) -> _Index:
     """What an index says; ProvenanceError where it is none."""
     try:
         content = json.loads(path.read_bytes())

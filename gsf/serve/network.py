@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, TEMPORARILY_UNAVAILABLE
 from mlflow.pyfunc import PythonModel
 
 from gsf.deploy.trained import find_trained
@@ -27,10 +30,12 @@ from gsf.predict.answers import Prediction
 from gsf.predict.files import File
 from gsf.predict.predict import How, Predictor
 from gsf.serve.limits import Limits, read_limits
-from gsf.serve.received import RequestError, received
+from gsf.serve.received import RequestError, UnavailableError, received
 from gsf.serve.saved import PROTOCOL, TOP, WEIGHTS
 from gsf.train.checkpoint import read_checkpoint
 from gsf.train.device import choose_device
+
+TURN_SECONDS = 20.0  # of waiting for others: with those of decoding, less than the 60 after which MLflow gives up
 
 
 class ServedNetwork(PythonModel):  # type: ignore[misc]  # mlflow has no types
@@ -42,6 +47,8 @@ class ServedNetwork(PythonModel):  # type: ignore[misc]  # mlflow has no types
         Raises:
             GsfError: the files are not what they were, or a variable of the environment is nonsense.
         """
+        # For good, since it holds for the process: a request that ends must not put TF32 back while others run.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         weights = Path(context.artifacts[WEIGHTS])
         self._limits = read_limits()
         self._trained = find_trained(str(weights))
@@ -65,7 +72,8 @@ class ServedNetwork(PythonModel):  # type: ignore[misc]  # mlflow has no types
             params: `top`, classes of each answer.
 
         Raises:
-            MlflowException: BAD_REQUEST, where the sender can mend it; no row is answered then.
+            MlflowException: BAD_REQUEST, where the sender can mend it, TEMPORARILY_UNAVAILABLE, where this machine has
+                no room or no time; no row is answered then.
         """
         del context
         try:
@@ -73,10 +81,23 @@ class ServedNetwork(PythonModel):  # type: ignore[misc]  # mlflow has no types
             if not isinstance(top, int) or top < 1:
                 raise RequestError(f"top is {top!r}, must be an integer of 1 or more")
             rows: list[Any] = model_input.to_dict("records")
-            with received(rows, self._limits) as files, self._turns:
+            with self._turn(), received(rows, self._limits) as files:
                 return [_answer(prediction, top=top) for prediction in self._predictions(files)]
         except GsfError as error:
-            raise MlflowException(str(error), error_code=BAD_REQUEST) from error
+            code = TEMPORARILY_UNAVAILABLE if isinstance(error, UnavailableError) else BAD_REQUEST
+            raise MlflowException(str(error), error_code=code) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for one, before anything of the request is written to the disk."""
+        if not self._turns.acquire(timeout=TURN_SECONDS):
+            raise UnavailableError(
+                f"the server was at work on other requests for {TURN_SECONDS:g} s, the limit; send it again later"
+            )
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _predictions(self, files: list[File]) -> list[Prediction]:
         seconds = self._how.extract.max_seconds / len(files)
@@ -94,7 +115,7 @@ def _extract(frames: dict[str, Any], limits: Limits) -> Extract:
 
 def _answer(prediction: Prediction, *, top: int) -> dict[str, Any]:
     if prediction.problem is not None:
-        raise RequestError(prediction.problem)
+        raise (UnavailableError if prediction.no_room else RequestError)(prediction.problem)
     (answer,) = prediction.answers  # one: of the whole video
     shown = [{"label": label, "probability": value} for label, value in answer.best(top)]
     return {"video": prediction.video, "frames": answer.part.stop, "top": shown}

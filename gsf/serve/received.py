@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,12 +26,17 @@ class RequestError(GsfError):
     """A request cannot be answered, and its sender can mend it."""
 
 
+class UnavailableError(GsfError):
+    """A request cannot be answered now, through no fault of its sender."""
+
+
 @contextmanager
 def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list[File]]:
     """The files of the rows of a request; those that came as bytes are there as long as the block takes.
 
     Raises:
         RequestError: a row is not a video as above, or there are too many of them, or too many bytes.
+        UnavailableError: they cannot be written to the disk.
     """
     if not 1 <= len(rows) <= limits.videos:
         raise RequestError(
@@ -38,7 +44,7 @@ def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list
             " each is an object with `video` or `path`"
         )
     left = limits.bytes
-    with tempfile.TemporaryDirectory(prefix="gsf-serve-") as folder:
+    with _folder() as folder:
         files = []
         for number, row in enumerate(rows):
             key, given = _given(row, number)
@@ -48,9 +54,34 @@ def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list
             data = _bytes(given, number, left=left, limits=limits)
             left -= len(data)
             path = Path(folder, str(number))
-            path.write_bytes(data)
+            with _unavailable():
+                path.write_bytes(data)
             files.append(File(f"video {number}", path))
         yield files
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """For the videos of a request, as long as the block takes."""
+    with _unavailable():
+        folder = tempfile.mkdtemp(prefix="gsf-serve-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    """What the system refuses is no fault of the sender."""
+    try:
+        yield
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise UnavailableError(
+            f"the server has no place for the videos of a request: {words}; its owner makes room, or lets TMPDIR name"
+            " another folder; send it again later"
+        ) from error
 
 
 def _given(row: Mapping[str, Any], number: int) -> tuple[str, str | bytes]:

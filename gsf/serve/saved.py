@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WEIGHTS, RECEIPT, CONFIG, PROTOCOL = "checkpoint", "receipt", "model", "protocol"
 FILES = {WEIGHTS: "checkpoint.safetensors", RECEIPT: "receipt.json", CONFIG: "model.json", PROTOCOL: "protocol.json"}
+FLAVOUR = "gsf"  # besides MLflow's own: it says where the files are
 TOP = 5  # classes of an answer unless told
 CODE = Path(__file__).with_name("from_code.py")
 
@@ -70,10 +71,11 @@ def save(
         receipt: of the stage that wrote them, likewise.
         config: what the checkpoint says of itself.
         served: see `served_as`.
-        model: MLflow's description, to which the flavour `python_function` is added.
+        model: MLflow's description, to which our flavour and `python_function` are added.
     """
     from mlflow import pyfunc
 
+    model.add_flavor(FLAVOUR, **{key: f"artifacts/{name}" for key, name in FILES.items()})
     with tempfile.TemporaryDirectory() as made, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # MLflow wants an example beside the signature
         write_atomically(Path(made, FILES[CONFIG]), canonical_json(config))

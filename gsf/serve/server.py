@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from gsf.errors import TrackingError
+from gsf.serve.examined import check_model
 from gsf.serve.guard import Guard
 from gsf.serve.limits import read_limits
 from gsf.tracking.connection import connect_to_existing, first_line, shown_uri, tracking_uri
 
 _VERSION = re.compile(r"[^/]+/[0-9]+|[^/]+@[^/]+")  # NAME/VERSION, NAME@ALIAS
+CONNECTIONS = 32  # at once: each may hold a request as large as the limit, and more are answered with 503
 
 
 def serve(model: str, *, host: str, port: int) -> None:
-    """Answer requests until a signal ends it.
+    """Answer requests until a signal ends it. Of the model's folder nothing runs but our own text: see `examined`.
 
     Args:
         model: NAME/VERSION or NAME@ALIAS of a registered one, an URI of MLflow's, or the folder of a model.
@@ -28,7 +30,7 @@ def serve(model: str, *, host: str, port: int) -> None:
     """
     import uvicorn
 
-    uvicorn.run(application(model), host=host, port=port, log_level="info")
+    uvicorn.run(application(model), host=host, port=port, log_level="info", limit_concurrency=CONNECTIONS)
 
 
 def application(model: str) -> Guard:
@@ -41,7 +43,9 @@ def application(model: str) -> Guard:
 def _load(model: str) -> Any:
     where = _uri(model)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # not even what `check_model` might overlook
     import mlflow
+    from mlflow.artifacts import download_artifacts
 
     from gsf.project import Project
 
@@ -52,7 +56,9 @@ def _load(model: str) -> Any:
             connect_to_existing(project)
             mlflow.set_tracking_uri(uri)
             mlflow.set_registry_uri(uri)
-        return mlflow.pyfunc.load_model(where)
+        folder = where if Path(where).is_dir() else download_artifacts(artifact_uri=where)
+        check_model(Path(folder), model=model)
+        return mlflow.pyfunc.load_model(folder)
     except mlflow.exceptions.MlflowException as error:
         raise TrackingError(
             f"{model}: cannot be loaded from {shown_uri(mlflow.get_tracking_uri())}: {first_line(error)};"

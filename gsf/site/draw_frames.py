@@ -19,7 +19,7 @@ from gsf.project import Project
 from gsf.provenance.drawn import FRAMES
 from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
-from gsf.site.showing import benchmarks_of, may_show, picture_folder
+from gsf.site.showing import benchmarks_of, drawn_before, may_show, picture_folder
 
 SPLIT = "test"
 COLUMNS = 4  # frames of a video
@@ -41,13 +41,13 @@ def draw_frames(project: Project, study: str, *, to: Path | None = None) -> str:
     said = []
     for benchmark in benchmarks:
         folder = picture_folder(project, study, "frames", benchmark, to=to) / benchmark
-        index = _draw(project, benchmark, folder)
+        index = _draw(project, benchmark, folder, own=to is None)
         count = sum(len(sheet["videos"]) for sheet in index["sheets"])
         said.append(f"{folder}: {COLUMNS} frames of {count} {SPLIT} videos, {len(index['sheets'])} sheets")
     return "\n".join(said)
 
 
-def _draw(project: Project, benchmark: str, folder: Path) -> dict[str, Any]:
+def _draw(project: Project, benchmark: str, folder: Path, *, own: bool) -> dict[str, Any]:
     manifest = read_manifest(project, benchmark)
     split = split_of(manifest, SPLIT)
     if not len(split):
@@ -62,6 +62,7 @@ def _draw(project: Project, benchmark: str, folder: Path) -> dict[str, Any]:
     rows: dict[int, list[int]] = {}
     for row, label in enumerate(split.labels):
         rows.setdefault(label, []).append(row)
+    earlier = drawn_before(folder, "frames", own=own)
     sheets, files = [], set()
     for label in sorted(rows):
         data, shown = _sheet(videos, rows[label])
@@ -82,9 +83,8 @@ def _draw(project: Project, benchmark: str, folder: Path) -> dict[str, Any]:
         "sheets": sheets,
     }
     write_atomically(folder / FRAMES, _readable(index))
-    for path in folder.glob("*.webp"):
-        if path.name not in files:
-            path.unlink()
+    for name in earlier - files:
+        (folder / name).unlink()
     return index
 
 

@@ -28,7 +28,7 @@ from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
 from gsf.site.gates import FORMAT
 from gsf.site.names import slug
-from gsf.site.showing import picture_folder
+from gsf.site.showing import drawn_before, picture_folder
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import deterministic
 
@@ -106,6 +106,7 @@ def draw_gates(project: Project, asked: Asked) -> str:
         raise ParamsError(f"run {run} of {asked.study}: its network has no gate, must be GSM, or GSF with its gate")
     by_layer = [list(layers) for layers in zip(*(item.look.layers for item in seen), strict=True)]  # over the clips
     scales = [scale_of(layers) for layers in by_layer]
+    earlier = drawn_before(folder, "gates", own=asked.to is None)
     drawn = [_write_clip(folder, item, scales, split, manifest, info) for item in seen]
     index = {
         "format": FORMAT,
@@ -122,10 +123,8 @@ def draw_gates(project: Project, asked: Asked) -> str:
         "clips": drawn,
     }
     write_atomically(folder / GATES, _readable(index))
-    kept = {clip["file"] for clip in drawn}
-    for path in folder.glob("*.png"):
-        if path.name not in kept:
-            path.unlink()
+    for name in earlier - {clip["file"] for clip in drawn}:
+        (folder / name).unlink()
     return f"{folder}: {len(scales)} layers of {run} over {len(seen)} clips of {benchmark}"
 
 

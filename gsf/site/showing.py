@@ -8,6 +8,8 @@ from gsf.errors import ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
+from gsf.provenance.drawn import FRAMES, GATES, Kind, listed_pictures
+from gsf.provenance.hashing import sha256_file
 from gsf.provenance.results import read_cells
 
 
@@ -21,7 +23,23 @@ def may_show(project: Project, benchmark: str) -> bool:
     return load(Benchmark, project.params_file("benchmarks", benchmark)).render is not None
 
 
-def picture_folder(project: Project, study: str, kind: str, benchmark: str, *, to: Path | None) -> Path:
+def drawn_before(folder: Path, kind: Kind, *, own: bool) -> set[str]:
+    """Names of the pictures that an earlier run left in a folder.
+
+    Args:
+        folder: of one benchmark or network.
+        kind: what they show.
+        own: the folder is of a study's results, where no other picture may lie; in one of the user's it is what the
+            index there lists, as far as that is as it was drawn.
+    """
+    index, ending = (FRAMES, ".webp") if kind == "frames" else (GATES, ".png")
+    if own:
+        return {path.name for path in folder.glob(f"*{ending}")}
+    listed = listed_pictures(folder / index, kind)
+    return {name for name in listed if (folder / name).is_file() and sha256_file(folder / name) == listed[name]}
+
+
+def picture_folder(project: Project, study: str, kind: Kind, benchmark: str, *, to: Path | None) -> Path:
     """Where pictures of a benchmark's frames go.
 
     Args:

@@ -72,7 +72,6 @@ class Following:
                 for taken in arriving:
                     self._dropped = arriving.dropped
                     yield self._answer(taken)
-                    self._last = time.monotonic()
             finally:
                 self._dropped, self._complaints = arriving.dropped, shots.complaints
                 shots.stop()
@@ -85,7 +84,9 @@ class Following:
             latency = time.monotonic() - begin
             self._latencies.append(latency)
             self._answers += 1
-        return Answered(shot.seconds, look, latency, self._lag(taken), self._dropped, shot.view)
+        answered = Answered(shot.seconds, look, latency, self._lag(taken), self._dropped, shot.view)
+        self._last = time.monotonic()  # before anybody is told, who may have seen enough
+        return answered
 
     def _lag(self, taken: Taken) -> float | None:
         if not self._paced:

@@ -20,10 +20,15 @@ _OPTIONS = {"mp4": {"movflags": "frag_keyframe+empty_moov+default_base_moof"}, "
 _CODING = {"preset": "veryfast", "crf": "23", "tune": "zerolatency", "g": "50"}
 
 
-def check_target(target: str) -> None:
-    """VideoError where nothing can be written under this name."""
-    if target != "-" and Path(target).suffix.lower() not in FORMATS:
+def check_target(target: str, *, read: Path | None = None) -> None:
+    """VideoError where nothing can be written under this name, or where the file that is `read` has it."""
+    if target == "-":
+        return
+    place = Path(target)
+    if place.suffix.lower() not in FORMATS:
         raise VideoError(f"--out {target}: must end in {' or '.join(FORMATS)}, or be - for the standard output")
+    if read is not None and place.exists() and place.samefile(read):
+        raise VideoError(f"--out {target}: is the video that is read, must be another file")
 
 
 class VideoWriter:

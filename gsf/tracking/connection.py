@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LOCK_SECONDS = 60.0
+_SECRETS = (
+    (re.compile(r"(?<!sqlite)://[^\s'\"]*@"), "://***@"),
+    (re.compile(r"(?i)\b((?:ssl)?password=)[^&\s'\"]*"), r"\1***"),
+)
 POSTGRES_LOCK = 0x677366  # "gsf": the number of the advisory lock under which tables are created
 
 # Set before mlflow is imported, where the user has not set them: a training never waits long for a server that is away.
@@ -73,7 +78,7 @@ def experiment_id(client: MlflowClient, project: Project, study: str) -> str:
                     raise
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
-            f"{uri}: experiment {study!r} is deleted, must be active: restore it"
+            f"{shown_uri(uri)}: experiment {study!r} is deleted, must be active: restore it"
             f" (mlflow experiments restore --experiment-id {experiment.experiment_id})"
         )
     return str(experiment.experiment_id)
@@ -84,7 +89,7 @@ def connect_to_existing(project: Project) -> MlflowClient:
     uri = tracking_uri(project)
     if (file := database_file(uri)) is not None:
         if not file.is_file():
-            raise TrackingError(f"{uri}: no such database, must be there to be read: run `gsf mlflow sync`")
+            raise TrackingError(f"{shown_uri(uri)}: no such database, must be there to be read: run `gsf mlflow sync`")
         _check_database(file, uri)
     return connect(project)
 
@@ -103,20 +108,26 @@ def _check_database(file: Path, uri: str) -> None:
             database.execute("SELECT count(*) FROM experiments")
     except sqlite3.DatabaseError as error:
         raise TrackingError(
-            f"{uri}: cannot be read, must be a database of MLflow: {error}; `gsf mlflow rebuild --force` makes it anew"
-            " from journals and receipts, and keeps the damaged one aside"
+            f"{shown_uri(uri)}: cannot be read, must be a database of MLflow: {error}; `gsf mlflow rebuild --force`"
+            " makes it anew from journals and receipts, and keeps the damaged one aside"
         ) from None
 
 
 def shown_uri(uri: str) -> str:
     """The URI without a password."""
-    scheme, mark, rest = uri.partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}" if mark and "@" in rest else uri
+    return _without_passwords(uri)
+
+
+def _without_passwords(text: str) -> str:
+    """Of every URI in a text; an SQLite database has none, and may have an @ in its path."""
+    for secret, shown in _SECRETS:
+        text = secret.sub(shown, text)
+    return text
 
 
 def first_line(error: BaseException) -> str:
     """What went wrong, in one line that is not longer than a sentence or two."""
-    text = str(error).strip() or type(error).__name__
+    text = _without_passwords(str(error)).strip() or type(error).__name__  # MLflow quotes the URI that it asked
     return text.splitlines()[0][:200]
 
 

@@ -22,7 +22,7 @@ from gsf.project import Project
 from gsf.provenance.chain import study_chain
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.verify import verify_study
-from gsf.serve.saved import FILES, save, served_as
+from gsf.serve.saved import save, served_as
 from gsf.tracking.connection import connect, first_line, shown_uri, tracking_uri
 from gsf.tracking.mlflow_projection import project_record
 from gsf.tracking.record import Record, collect
@@ -208,11 +208,9 @@ def _register(client: MlflowClient, project: Project, wanted: _Wanted) -> Regist
 
 
 def _write_model(folder: Path, project: Project, wanted: _Wanted, *, model_id: str, run_id: str) -> None:
-    """The files of a model. Besides MLflow's own flavour it has one of ours, which says where the files are."""
+    """The files of a model."""
     from mlflow.models import Model as Described
 
-    described = Described(run_id=run_id, model_id=model_id)
-    described.add_flavor("gsf", **{key: f"artifacts/{name}" for key, name in FILES.items()})
     record = wanted.record
     save(
         folder,
@@ -220,7 +218,7 @@ def _write_model(folder: Path, project: Project, wanted: _Wanted, *, model_id: s
         receipt=project.train_receipt(record.study, record.run),
         config=wanted.config,
         served=wanted.served,
-        model=described,
+        model=Described(run_id=run_id, model_id=model_id),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gsf.verbs.options import Verbs, at_least, show_receipt
+from gsf.verbs.options import BENCHMARK, Verbs, at_least, show_receipt
 
 
 def add(verbs: Verbs) -> None:
@@ -17,11 +17,11 @@ def add(verbs: Verbs) -> None:
         ("manifest", "stage: the lists that the loaders read"),
     ):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("benchmark")
+        verb.add_argument("benchmark", help=BENCHMARK)
         verb.set_defaults(call=_data_stage, stage=name)
     extract = verbs.add_parser("extract", help="stage: decode the videos of one shard into LMDB")
-    extract.add_argument("benchmark")
-    extract.add_argument("shard")
+    extract.add_argument("benchmark", help=BENCHMARK)
+    extract.add_argument("shard", help="its number: 00, 01, ...")
     extract.add_argument("--processes", type=at_least(1), help="decoders at once; default: the cores")
     extract.set_defaults(call=_extract)
 

@@ -14,7 +14,7 @@ def add(verbs: Verbs) -> None:
     sync = verbs.add_parser("sync", help="after dvc repro or pull: tell Snakemake")
     sync.set_defaults(call=_sync)
     deps = verbs.add_parser("deps", help="code dependencies in dvc.yaml: check, or renew with --write")
-    deps.add_argument("--write", action="store_true")
+    deps.add_argument("--write", action="store_true", help="renew them, instead of a check")
     deps.set_defaults(call=_deps)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import Verbs
+from gsf.verbs.options import BENCHMARK, Verbs
 
 if TYPE_CHECKING:
     from gsf.provenance.receipt import Receipt
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def add(verbs: Verbs) -> None:
     """Add the verb."""
     verb = verbs.add_parser("ensemble", help="stage: evaluations of the same videos, averaged")
-    verb.add_argument("benchmark")
-    verb.add_argument("--study", required=True)
+    verb.add_argument("benchmark", help=BENCHMARK)
+    verb.add_argument("--study", required=True, help="whose evaluations are averaged")
     verb.add_argument("--run", required=True, help="the ensemble's name and seed: gsf-all-s0")
     verb.add_argument("--members", required=True, metavar="LIST", help="gsf-s0/8x1x1:1,gsf16-s0/16x1x1:2 with weights")
     verb.add_argument(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import Verbs
+from gsf.verbs.options import BENCHMARK, STUDY, Verbs
 
 if TYPE_CHECKING:
     from gsf.provenance.findings import Verdict
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def add(verbs: Verbs) -> None:
     """Add the verbs of this area."""
     crate = verbs.add_parser("export-crate", help="the results of a study as a Workflow Run RO-Crate")
-    crate.add_argument("study")
+    crate.add_argument("study", help=STUDY)
     crate.add_argument("--to", type=Path, metavar="PLACE", help="new folder, or .zip file; default: STUDY-crate.zip")
     crate.add_argument("--licence", metavar="URL", help="of what is in the crate; default: the project's LICENSE")
     crate.set_defaults(call=_export_crate)
     croissant = verbs.add_parser("export-croissant", help="a benchmark as a Croissant description of a data set")
-    croissant.add_argument("benchmark")
+    croissant.add_argument("benchmark", help=BENCHMARK)
     croissant.add_argument("--to", type=Path, metavar="FOLDER", help="new folder; default: BENCHMARK-croissant")
     croissant.set_defaults(call=_export_croissant)
     crate = verbs.add_parser("verify-crate", help="check a crate by itself: files, receipts, metadata")
@@ -29,17 +29,19 @@ def add(verbs: Verbs) -> None:
     crate.add_argument("--json", action="store_true", help="the verdict for programs")
     crate.set_defaults(call=_verify_crate)
     croissant = verbs.add_parser("verify-croissant", help="hold a described data set against the benchmark here")
-    croissant.add_argument("benchmark")
-    croissant.add_argument("--at", type=Path, metavar="FOLDER", help="default: BENCHMARK-croissant")
+    croissant.add_argument("benchmark", help=BENCHMARK)
+    croissant.add_argument(
+        "--at", type=Path, metavar="FOLDER", help="where the description is; default: BENCHMARK-croissant"
+    )
     croissant.add_argument("--json", action="store_true", help="the verdict for programs")
     croissant.set_defaults(call=_verify_croissant)
     sign = verbs.add_parser("sign", help="sign the results of a study")
-    sign.add_argument("study", nargs="?", help="a study with results")
+    sign.add_argument("study", nargs="?", help=STUDY)
     sign.add_argument("--key", type=Path, metavar="FILE", help="private key")
     sign.add_argument("--new-key", type=Path, metavar="FILE", help="instead: make a key pair, FILE and FILE.pub")
     sign.set_defaults(call=_sign)
     check = verbs.add_parser("verify-signature", help="hold the results of a study against their signature")
-    check.add_argument("study")
+    check.add_argument("study", help=STUDY)
     check.add_argument("--key", type=Path, required=True, metavar="FILE", help="public key of who is to have signed")
     check.set_defaults(call=_verify_signature)
 

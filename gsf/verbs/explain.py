@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import NETWORK, Verbs, add_device, at_least
+from gsf.verbs.options import NETWORK, Verbs, add_device, at_least, port, time_in
 
 if TYPE_CHECKING:
     from gsf.deploy.trained import Trained
@@ -25,18 +25,24 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--class", dest="label", metavar="NAME", help="evidence for this class; default: the answer")
     verb.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
     verb.add_argument("--view", type=at_least(1), default=1, help="which of the protocol's views; default: 1")
-    verb.add_argument("--start", type=float, metavar="SECONDS", help="where the clip begins; default: 0")
-    verb.add_argument("--seconds", type=float, help="how long the clip is; default: to the end of the video")
+    verb.add_argument(
+        "--start", type=time_in("seconds", zero=True), metavar="SECONDS", help="where the clip begins; default: 0"
+    )
+    verb.add_argument(
+        "--seconds", type=time_in("seconds"), help="how long the clip is; default: to the end of the video"
+    )
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     add_device(verb)
     verb.set_defaults(call=_explain)
     app = verbs.add_parser("app", help="a trained network in the browser, on this machine alone")
     app.add_argument("--model", required=True, help=NETWORK)
-    app.add_argument("--port", type=int, default=7860, help="0: any that is free; default: 7860")
+    app.add_argument("--port", type=port, default=7860, help="0: any that is free; default: 7860")
     app.add_argument(
         "--examples", type=Path, metavar="FOLDER", help="of videos to choose; default: rendered test videos"
     )
-    app.add_argument("--window", type=float, default=2.0, metavar="SECONDS", help="of the timeline; default: 2")
+    app.add_argument(
+        "--window", type=time_in("seconds"), default=2.0, metavar="SECONDS", help="of the timeline; default: 2"
+    )
     app.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
     app.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     app.add_argument("--limit-mb", type=at_least(1), default=200, help="of a file that is sent; default: 200")
@@ -70,11 +76,8 @@ def _app(args: argparse.Namespace) -> None:
     from gsf.app.desk import Limits
     from gsf.app.serve import require, serve
     from gsf.deploy.trained import find_trained
-    from gsf.errors import ParamsError
 
     require()
-    if args.window <= 0:
-        raise ParamsError(f"gsf app: --window is {args.window:g}, must be seconds above 0")
     trained = find_trained(args.model)
     job = _prepared(args, trained)
     limits = Limits(megabytes=args.limit_mb, seconds=float(args.limit_seconds))

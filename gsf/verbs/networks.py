@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from gsf.verbs.options import Verbs, at_least
+from gsf.verbs.options import BENCHMARK, Verbs, at_least
 
 
 def add(verbs: Verbs) -> None:
@@ -16,22 +16,22 @@ def add(verbs: Verbs) -> None:
     model.add_argument("--classes", type=int, default=174, help="width of the logits; default: 174")
     model.add_argument("--segments", type=int, help="frames of a clip, for backbone/temporal; default: 8")
     model.add_argument("--ratio", type=float, help="share of the channels, for backbone/temporal; default: 1")
-    model.add_argument("--json", action="store_true")
+    model.add_argument("--json", action="store_true", help="one JSON object")
     model.set_defaults(call=_model)
     show = verbs.add_parser("show", help="a contact sheet of training clips, or of a protocol's views")
-    show.add_argument("benchmark")
+    show.add_argument("benchmark", help=BENCHMARK)
     show.add_argument("--model", help="a file of params/models; default: of the active study")
     show.add_argument("--recipe", help="a file of params/recipes; default: of the active study")
     show.add_argument("--protocol", help="a file of params/protocols: views of test videos, instead of training clips")
     show.add_argument("--video", action="append", default=[], metavar="ID", help="as in the manifest; may be repeated")
     show.add_argument("--count", type=at_least(1), default=6, help="videos, where none are named; default: 6")
-    show.add_argument("--epoch", type=at_least(0), default=0, help="counted from 0")
-    show.add_argument("--seed", type=at_least(0), default=0, help="of the training")
+    show.add_argument("--epoch", type=at_least(0), default=0, help="counted from 0; default: 0")
+    show.add_argument("--seed", type=at_least(0), default=0, help="of the training; default: 0")
     show.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .png, .jpg or .webp")
     show.set_defaults(call=_show_clips)
     export = verbs.add_parser("export", help="a checkpoint as a file for other programs, checked against it")
     export.add_argument("source", help="a checkpoint file, or a run of the active study: gsf-s0")
-    export.add_argument("--format", choices=["onnx", "torch"], required=True)
+    export.add_argument("--format", choices=["onnx", "torch"], required=True, help="onnx, or a torch.export")
     export.add_argument("--output", type=Path, required=True, metavar="FILE", help="ends in .onnx or .pt2")
     export.set_defaults(call=_export)
 

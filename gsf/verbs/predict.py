@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from gsf.verbs.options import NETWORK, Verbs, add_device, at_least
+from gsf.verbs.options import NETWORK, Verbs, add_device, at_least, time_in
 
 
 def add(verbs: Verbs) -> None:
@@ -17,8 +17,9 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--model", required=True, help=NETWORK)
     verb.add_argument("--protocol", help="a file of params/protocols; default: one clip, centre crop")
     verb.add_argument("--top", type=at_least(1), default=5, help="classes shown of each answer; default: 5")
-    verb.add_argument("--window", type=float, metavar="SECONDS", help="an answer for each window of a long video")
-    verb.add_argument("--stride", type=float, metavar="SECONDS", help="from window to window; default: half a window")
+    seconds = time_in("seconds")
+    verb.add_argument("--window", type=seconds, metavar="SECONDS", help="an answer for each window of a long video")
+    verb.add_argument("--stride", type=seconds, metavar="SECONDS", help="from window to window; default: half a window")
     verb.add_argument("--timeline", type=Path, metavar="FOLDER", help="with --window: a picture of each video")
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     add_device(verb)

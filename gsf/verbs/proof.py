@@ -13,7 +13,7 @@ def add(verbs: Verbs) -> None:
     trace = verbs.add_parser("trace", help="from a number, file, receipt or MLflow run down to the videos")
     trace.add_argument("target", help="benchmark/experiment/protocol/metric, a file, a digest or a run id")
     trace.add_argument("--videos", action="store_true", help="name every video, not the first few")
-    trace.add_argument("--json", action="store_true")
+    trace.add_argument("--json", action="store_true", help="the chain for programs")
     trace.set_defaults(call=_trace)
     ends = "exit code: 0 nothing is broken, 1 something is, 3 other bytes of the same content"
     verify = verbs.add_parser("verify", help="check the chain behind the results", epilog=ends)
@@ -21,7 +21,7 @@ def add(verbs: Verbs) -> None:
     verify.add_argument("--deep", action="store_true", help="read every byte that is here")
     verify.add_argument("--recompute", action="store_true", help="compute metrics and tables again from the scores")
     verify.add_argument("--replay", type=at_least(1), metavar="N", help="extract and score N random videos again")
-    verify.add_argument("--seed", type=at_least(0), default=0, help="of the choice of these videos")
+    verify.add_argument("--seed", type=at_least(0), default=0, help="of the choice of these videos; default: 0")
     verify.add_argument("--mlflow", action="store_true", help="compare what MLflow shows with journals and receipts")
     verify.add_argument("--json", action="store_true", help="the verdict for programs")
     verify.set_defaults(call=_verify)

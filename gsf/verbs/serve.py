@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from gsf.verbs.options import Verbs, add_device, at_least
+from gsf.verbs.options import Verbs, add_device, at_least, port
 
 
 def add(verbs: Verbs) -> None:
@@ -16,7 +16,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; default: 127.0.0.1, this machine alone"
     )
-    verb.add_argument("--port", type=at_least(0), default=5001, help="0: any that is free; default: 5001")
+    verb.add_argument("--port", type=port, default=5001, help="0: any that is free; default: 5001")
     verb.add_argument("--videos", type=Path, metavar="FOLDER", help="requests may name files in it; default: none")
     verb.add_argument("--max-mib", type=at_least(1), metavar="N", help="of the videos in a request; default: 64")
     add_device(verb)

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from gsf.verbs.options import Verbs, add_device, at_least, show_receipt
+from gsf.verbs.options import BENCHMARK, Verbs, add_device, at_least, show_receipt, time_in
 
 
 def add(verbs: Verbs) -> None:
@@ -16,8 +16,8 @@ def add(verbs: Verbs) -> None:
         ("evaluate", "stage: scores and metrics of one run under one protocol", _evaluate),
     ):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("benchmark")
-        verb.add_argument("--study", required=True)
+        verb.add_argument("benchmark", help=BENCHMARK)
+        verb.add_argument("--study", required=True, help="that the run belongs to")
         verb.add_argument("--run", required=True, help="experiment and seed: gsf-s0")
         verb.add_argument("--threads", type=at_least(1), required=True, help="CPU threads; part of the result")
         verb.add_argument("--workers", type=at_least(0), help="loader processes; default GSF_WORKERS or by cores")
@@ -26,31 +26,32 @@ def add(verbs: Verbs) -> None:
         if name == "train":
             _add_training_options(verb)
         else:
-            verb.add_argument("--protocol", required=True)
+            verb.add_argument("--protocol", required=True, help="a file of params/protocols")
             verb.add_argument("--subsets", metavar="PATH", help="subsets of the test videos, for metrics of their own")
         verb.set_defaults(call=call)
     convert = verbs.add_parser("convert", help="stage: one imported network as a checkpoint of ours")
-    convert.add_argument("benchmark")
-    convert.add_argument("--study", required=True)
+    convert.add_argument("benchmark", help=BENCHMARK)
+    convert.add_argument("--study", required=True, help="that has the network among its experiments")
     convert.add_argument("--run", required=True, help="name of the experiment")
     convert.add_argument("--imported", required=True, help="a file of params/imports")
     convert.set_defaults(call=_convert)
     report = verbs.add_parser("report", help="stage: the results table and the receipts behind it")
-    report.add_argument("study")
+    report.add_argument("study", help="the active one")
     report.set_defaults(call=_report)
 
 
 def _add_training_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--model", required=True)
-    verb.add_argument("--recipe", required=True)
-    verb.add_argument("--seed", type=at_least(0), required=True)
+    verb.add_argument("--model", required=True, help="a file of params/models")
+    verb.add_argument("--recipe", required=True, help="a file of params/recipes")
+    verb.add_argument("--seed", type=at_least(0), required=True, help="of the weights, the order and the augmentation")
     verb.add_argument(
         "--devices",
         type=at_least(1),
         default=1,
         help="processes that share the training, one a GPU; part of the result; default: 1",
     )
-    verb.add_argument("--save-minutes", type=float, help="between two states on disk; default GSF_SAVE_MINUTES or 10")
+    minutes = "between two states on disk; default GSF_SAVE_MINUTES or 10"
+    verb.add_argument("--save-minutes", type=time_in("minutes"), help=minutes)
     verb.add_argument("--save-steps", type=at_least(1), help="the same in steps; default: by the clock alone")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gsf.verbs.options import Verbs, add_device, at_least
+from gsf.verbs.options import Verbs, add_device, at_least, time_in
 
 if TYPE_CHECKING:
     from gsf.stream.following import Answered
@@ -29,7 +31,8 @@ def add(verbs: Verbs) -> None:
     verb.add_argument("--behind", choices=("drop", "wait"), help="where the network is slower than the stream")
     verb.add_argument("--realtime", action="store_true", help="play a file at its own speed")
     verb.add_argument("--format", metavar="NAME", help="what a pipe sends; a raw one must be named: mjpeg, h264, ...")
-    verb.add_argument("--patience", type=float, default=60.0, help="seconds without a picture that end it; default: 60")
+    patience = "seconds without a picture that end it; default: 60"
+    verb.add_argument("--patience", type=time_in("seconds"), default=60.0, help=patience)
     verb.add_argument("--top", type=at_least(1), default=5, help="classes of each answer in JSON; default: 5")
     verb.add_argument("--benchmark", help="whose `extract` says how frames are made; default: the model's own")
     add_device(verb)
@@ -39,17 +42,18 @@ def add(verbs: Verbs) -> None:
 def _stream(args: argparse.Namespace) -> int:
     from gsf.deploy.trained import find_trained
     from gsf.errors import ParamsError
+    from gsf.interrupts import ended_by
     from gsf.stream.job import prepare
     from gsf.stream.window import Window
     from gsf.stream.words import summary_text
     from gsf.stream.writing import VideoWriter, check_target
     from gsf.video.source import source_of
 
-    if args.out is not None:
-        check_target(args.out)
     if args.out == "-" and args.json:
         raise ParamsError("gsf stream: --json and --out - both want the standard output; give the video a file")
     source = source_of(args.source, form=args.format)
+    if args.out is not None:
+        check_target(args.out, read=Path(args.source) if source.kind == "file" else None)
     job = prepare(
         find_trained(args.model),
         source,
@@ -63,11 +67,11 @@ def _stream(args: argparse.Namespace) -> int:
     )
     beside = sys.stdout if args.json else sys.stderr  # where words go that are no answers
     print(json.dumps(job.facts) if args.json else job.in_words, file=beside, flush=True)
-    with contextlib.ExitStack() as stack:
+    with ended_by(signal.SIGTERM, signal.SIGHUP), contextlib.ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(args.out)) if args.out is not None else None
         window = stack.enter_context(Window(args.source)) if args.show else None
         try:
-            with contextlib.suppress(KeyboardInterrupt):  # how one ends a camera
+            with contextlib.suppress(KeyboardInterrupt):  # how one ends a camera; so do the signals above
                 _follow(job, args, writer, window)
         finally:  # whatever ends a stream, what it came to is said
             summary = job.following.summary

@@ -13,20 +13,24 @@ from pathlib import Path
 import pytest
 
 from gsf.project import Project
+from tests.signals import as_by_default
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_answers_at_the_address_that_it_says_and_leaves_nothing_behind(
     finished: Project, tmp_path: Path, ending: signal.Signals
 ) -> None:
     pytest.importorskip("python_multipart", reason="THE APP WAS NOT TRIED: pip install 'gsf-video[app]'")
     command = [sys.executable, "-m", "gsf.cli", "app", "--model", "gsf-s0", "--port", "0", "--device", "cpu"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(
-        command, cwd=finished.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as app:
+    with (
+        as_by_default(ending),
+        subprocess.Popen(
+            command, cwd=finished.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as app,
+    ):
         try:
             assert app.stdout is not None
             said = next((line for line in app.stdout if line.startswith("open ")), "nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import zipfile
@@ -77,6 +78,43 @@ def test_an_entry_of_a_zip_file_that_lies_outside_is_named_and_not_written(expor
         archive.writestr("../outside.txt", "here")
     assert found(check_crate(path)) == [("broken", "../outside.txt")]
     assert list(tmp_path.rglob("outside.txt")) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_crate_that_was_zipped_anew_and_damaged_is_named_by_its_file(
+    exported: Path, tmp_path: Path, method: int
+) -> None:
+    path, name = tmp_path / "crate.zip", "results/demo/results.json"
+    with zipfile.ZipFile(exported / "crate.zip") as before, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as after:
+        for entry in before.infolist():
+            kind = method if entry.filename == name else None
+            after.writestr(entry.filename, before.read(entry), compress_type=kind)
+    if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        assert check_crate(path).findings == ()
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(name)
+    data = bytearray(path.read_bytes())
+    start = entry.header_offset + 30 + len(name)
+    data[start : start + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    named = [item for item in check_crate(path).findings if item.link == name]
+    assert len(named) == 1
+    assert named[0].what.startswith("cannot be unpacked: ")
+
+
+def test_a_zip_file_that_unpacks_to_too_much_is_refused_and_a_full_disk_is_not_the_fault_of_the_crate(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gsf.exchange.crate_check.shutil.copyfileobj", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            check_crate(exported / "crate.zip")
+    monkeypatch.setattr("gsf.exchange.crate_check._MOST", 1000)
+    with pytest.raises(ParamsError, match=r"crate\.zip: unpacks to \d+ bytes, must be at most 1000"):
+        check_crate(exported / "crate.zip")
 
 
 def test_what_is_no_crate_is_an_error(tmp_path: Path) -> None:

@@ -172,6 +172,17 @@ def test_what_is_not_there_is_said(
     assert not out.exists()
 
 
+def test_a_file_in_the_place_of_the_folder_is_said(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.root)
+    (tmp_path / "out").write_bytes(b"mine")
+    command = ["explain", "data/arrow/videos/up/test_000.mp4", "--model", "gsf-s0", "--device", "cpu"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 1
+    assert f"error: {tmp_path / 'out'}: File exists" in capsys.readouterr().err
+    assert (tmp_path / "out").read_bytes() == b"mine"
+
+
 def test_gates_colour_their_frame_by_sign_and_leave_it_where_they_are_zero() -> None:
     frame = torch.full((3, 8, 8), 100, dtype=torch.uint8)
     plane = torch.tensor([[0.5, -0.5], [0.0, 0.25]])

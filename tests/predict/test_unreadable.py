@@ -27,12 +27,12 @@ DECODE = """
 import json, sys
 from pathlib import Path
 from gsf.params.benchmark import Extract
-from gsf.predict.decoding import decoded
+from gsf.predict.decoding import Unread, decoded
 from gsf.predict.files import video_files
 
 how = Extract.model_validate_json(sys.argv[1])
 for name, found in decoded(video_files([Path(path) for path in sys.argv[2:]]), how):
-    print(json.dumps([name, found if isinstance(found, str) else len(found)]))
+    print(json.dumps([name, found.problem if isinstance(found, Unread) else len(found)]))
 """
 
 

@@ -24,6 +24,7 @@ from gsf.project import Project
 from gsf.serve.saved import save, served_as
 from gsf.tracking.registry import config_of
 
+PROTOCOL = "2x2x3"  # by which the model of the tests looks at videos
 JSON = {"Content-Type": "application/json"}
 
 

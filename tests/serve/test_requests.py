@@ -21,25 +21,10 @@ from gsf.params.benchmark import Extract
 from gsf.predict.answers import ranked
 from gsf.project import Project
 from gsf.serve.server import application
-from tests.serve.made import ask, in_base64, rows, running, write_model
-from tests.untrained import write_training
+from tests.serve.made import PROTOCOL, ask, in_base64, rows, running
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLACE = ("s", "gsf-s0", "2x2x3")
 MOST = 200_000  # bytes of the videos of a request
-
-
-@pytest.fixture(scope="module")
-def project(small_data: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(Path(shutil.copytree(small_data.root, tmp_path_factory.mktemp("served") / "project")))
-    write_training(made)
-    evaluate(made, benchmark="arrow", study="s", run="gsf-s0", protocol=PLACE[2], threads=1, workers=0, device="cpu")
-    return made
-
-
-@pytest.fixture(scope="module")
-def model(project: Project) -> Path:
-    return write_model(project, project.root / "model", protocol=PLACE[2])
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +39,9 @@ def host(project: Project, model: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def video(project: Project) -> Path:
-    return min((project.root / "data/arrow/videos/up").glob("*.mp4"))
-
-
 def test_answers_are_the_probabilities_of_the_evaluation(project: Project, host: str) -> None:
-    scores = read_scores(project.scores(*PLACE))
+    evaluate(project, benchmark="arrow", study="s", run="gsf-s0", protocol=PROTOCOL, threads=1, workers=0, device="cpu")
+    scores = read_scores(project.scores("s", "gsf-s0", PROTOCOL))
     names = list(scores.ids)[:3]
     folder = project.root / "data/arrow/videos"
     sent = [

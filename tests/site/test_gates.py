@@ -10,7 +10,7 @@ from PIL import Image
 
 from gsf.errors import DataError, ParamsError
 from gsf.project import Project
-from gsf.provenance.hashing import canonical_json
+from gsf.provenance.hashing import canonical_json, sha256_bytes, write_atomically
 from gsf.provenance.receipt import read_receipt
 from gsf.site.build import site_files
 from gsf.site.curves import read_curves
@@ -92,6 +92,27 @@ def test_what_was_not_drawn_again_goes(copy: Project) -> None:
     draw_gates(copy, Asked("demo", videos=("left/test_000.mp4",)))
     assert not any(path.exists() for path in old)
     assert [path.name for path in old[1].parent.glob("*.png")] == ["left-test_000.mp4.png"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "index", "key", "ending"),
+    [("arrow", "frames.json", "sheets", "webp"), ("gsf-s0", "gates.json", "clips", "png")],
+)
+def test_in_a_folder_of_the_users_only_what_was_drawn_there_goes(
+    copy: Project, tmp_path: Path, folder: str, index: str, key: str, ending: str
+) -> None:
+    names = [f"{name}.{ending}" for name in ("drawn", "changed", "mine")]
+    listed = [{"file": name, "sha256": sha256_bytes(b"drawn")} for name in names[:2]]
+    write_atomically(
+        tmp_path / folder / index, canonical_json({"receipt": "r", "manifest": "m", "shards": {}, key: listed})
+    )
+    for name in names:
+        (tmp_path / folder / name).write_bytes(name.partition(".")[0].encode())
+    if key == "sheets":
+        draw_frames(copy, "demo", to=tmp_path)
+    else:
+        draw_gates(copy, Asked("demo", to=tmp_path, videos=("left/test_000.mp4",)))
+    assert [(tmp_path / folder / name).is_file() for name in names] == [False, True, True]
 
 
 def test_frames_of_videos_with_terms_stay_out_of_the_project(copy: Project, tmp_path: Path) -> None:

@@ -249,3 +249,4 @@ def test_the_end_of_whoever_asks_ends_the_stream(tmp_path: Path) -> None:
     answers.close()
     assert threading.active_count() < before
     assert following.summary["answers"] == 1
+    assert following.summary["answers_per_second"] < 10_000  # of the time that the one took

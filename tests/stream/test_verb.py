@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +18,10 @@ from PIL import Image
 
 from gsf.project import Project
 from gsf.stream.draw import overlay
+from gsf.stream.following import Answered
+from gsf.stream.words import to_json
 from gsf.video.ffmpeg import executable
+from tests.signals import as_by_default
 from tests.stream.tiny import FPS, clip
 from tests.stream.typed import T, stream
 from tests.video.clips import convert
@@ -75,6 +80,33 @@ def test_an_error_of_the_stream_comes_behind_its_answers_and_their_sum(
     assert "VideoError: damaged.ts: cannot be decoded" in said.err
 
 
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_stream_as_ctrl_c_does(
+    video: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ending: signal.Signals,
+) -> None:
+    def kill_at_the_third(answered: Answered, *, top: int) -> dict[str, Any]:
+        said.append(answered)
+        if len(said) == 3:
+            assert signal.getsignal(ending) is not signal.SIG_DFL  # which would end this process
+            signal.raise_signal(ending)
+        return to_json(answered, top=top)
+
+    said: list[Answered] = []
+    monkeypatch.setattr("gsf.stream.words.to_json", kill_at_the_third)
+    out = tmp_path / "seen.mkv"
+    with as_by_default(ending):
+        assert stream(video, "--json", "--out", str(out)) == 0
+        assert signal.getsignal(ending) is signal.SIG_DFL
+    _, *answers, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (len(answers), last["summary"]["answers"]) == (2, 3)
+    with av.open(f"file:{out}") as written:
+        assert len(list(written.decode(video=0))) >= 2
+
+
 def test_a_network_that_looks_ahead_is_refused(video: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert stream(video, model="gsf-s0") == 1
     said = capsys.readouterr().err
@@ -89,6 +121,18 @@ def test_outside_of_any_project_the_rate_is_said_to_be_unknown(
     monkeypatch.chdir(tmp_path)
     assert stream(video, model=str(alone)) == 0
     assert f"{T / 4:g} frames a second, because it is not known here how long" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "link.mp4", "./clip.mp4"])
+def test_a_video_is_not_written_over_while_it_is_read(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    source = clip(tmp_path)
+    (tmp_path / "link.mp4").hardlink_to(source)
+    data = source.read_bytes()
+    assert stream(str(source), "--out", f"{tmp_path}/{name}") == 1
+    assert f"{name}: is the video that is read, must be another file" in capsys.readouterr().err
+    assert source.read_bytes() == data
 
 
 @pytest.mark.parametrize(

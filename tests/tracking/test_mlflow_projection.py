@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from gsf.errors import TrackingError
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file, write_atomically
-from gsf.tracking.connection import connect, shown_uri
+from gsf.tracking.connection import connect, experiment_id, first_line, shown_uri
 from gsf.tracking.mlflow_projection import sync
 from gsf.tracking.runs import receipt_of_run
 from tests.tracking import fabricated
@@ -263,3 +264,17 @@ def test_table_shows_the_plainest_protocol_first_and_none_with_frames_out_of_ord
 def test_password_of_a_server_is_not_shown() -> None:
     assert shown_uri("https://me:secret@mlflow.example.org/a") == "https://***@mlflow.example.org/a"
     assert shown_uri("sqlite:////srv/mlflow.db") == "sqlite:////srv/mlflow.db"
+    assert shown_uri("sqlite:////srv/a@b/mlflow.db") == "sqlite:////srv/a@b/mlflow.db"
+    assert shown_uri("postgresql://h/d?user=u&password=secret&a=b") == "postgresql://h/d?user=u&password=***&a=b"
+    quoted = ValueError("API request to postgresql://u:secret@h/d/api failed with 'http://me:secret@g'")
+    assert first_line(quoted) == "API request to postgresql://***@h/d/api failed with 'http://***@g'"
+
+
+def test_password_of_a_server_is_in_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deleted:
+        def get_experiment_by_name(self, name: str) -> SimpleNamespace:
+            return SimpleNamespace(experiment_id="7", lifecycle_stage="deleted", name=name)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://u:secret@h/d")
+    with pytest.raises(TrackingError, match=r"^postgresql://\*\*\*@h/d: experiment 's' is deleted"):
+        experiment_id(Deleted(), Project(tmp_path), "s")
