@@ -75,7 +75,8 @@ def start_accounting(
     )
     start(
         "mariadbd", "--no-defaults", "--user=root", f"--datadir={database}", f"--init-file={tables}", "--port=16820",
-        "--bind-address=127.0.0.1", "--skip-name-resolve", f"--socket={database}/socket", f"--pid-file={database}/pid",
+        "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
+        f"--socket={database}/socket", f"--pid-file={database}/pid",
     )  # fmt: skip
     wait((database / "pid").exists, "mariadbd")
     service = settings / "slurmdbd.conf"
