@@ -12,6 +12,7 @@ from pathlib import Path
 
 PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "slurmdbd", "sacctmgr")
 PACKAGES = "slurmdbd slurm-wlm-mysql-plugin mariadb-server-core mariadb-client"
+CLUSTER = "gsftests"  # no name of a real one: what runs in it is killed in the end
 NONE = "AccountingStorageType=accounting_storage/none\n"
 ENFORCED = """\
 AccountingStorageType=accounting_storage/slurmdbd
@@ -84,7 +85,7 @@ def start_accounting(
     service.write_text(SERVICE.format(mark=mark, host=host, folder=folder))
     start("slurmdbd", "-D")
     wait(lambda: _manage("list", "cluster"), "slurmdbd")
-    orders = [["cluster", "test"], *(["account", name, "cluster=test"] for name in accounts)]
+    orders = [["cluster", CLUSTER], *(["account", name, f"cluster={CLUSTER}"] for name in accounts)]
     orders += [["user", "root", f"account={name}", f"defaultaccount={accounts[0]}"] for name in accounts]
     for words in orders:
         assert _manage("add", *words), f"sacctmgr -i add {' '.join(words)}"

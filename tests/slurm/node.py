@@ -36,7 +36,7 @@ FILES = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 MARK = "# Written by tests/slurm/node.py, which replaces it where a killed run has left it.\n"
 
 CONF = """\
-{mark}ClusterName=test
+{mark}ClusterName={cluster}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=16817
 SlurmUser=root
@@ -159,6 +159,7 @@ class Node:
             for partition in ("main", "urgent"):
                 self.run("scancel", f"--partition={partition}")
             wait_for(lambda: not self.jobs(states="running,completing"), seconds=30, what="cancelled jobs to end")
+        _end_orphans()
         for child in reversed(self._children):
             child.send_signal(signal.SIGTERM)
             try:
@@ -218,7 +219,7 @@ class Node:
         cpus = max(LEAST_CPUS, len(os.sched_getaffinity(0)))
         values = {"host": self.host, "folder": self.folder, "cpus": cpus, "memory": max(LEAST_MEMORY, memory)}
         values |= {"gpu": GPU}
-        values |= {"mark": MARK, "gpus": self.gpus}
+        values |= {"mark": MARK, "gpus": self.gpus, "cluster": accounting.CLUSTER}
         values["accounting"] = accounting.ENFORCED if self._accounts else accounting.NONE
         nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
         values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
@@ -269,6 +270,14 @@ class Node:
             if time.monotonic() > end:
                 raise RuntimeError(f"{what} did not start within {seconds:g} s; see {self.folder}/log")
             time.sleep(0.2)
+
+
+def _end_orphans() -> None:
+    """Kill what is left of jobs: without cgroups Slurm loses a process whose parent ended before it."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("SLURM_CLUSTER_NAME") == accounting.CLUSTER:
+                process.kill()
 
 
 def _is_step(command: list[str] | None) -> bool:
