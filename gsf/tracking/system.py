@@ -16,6 +16,7 @@ from typing import Any
 
 PREFIX = "system/"
 SAMPLE_SECONDS = 5.0
+LAST_SECONDS = 10.0  # for the last sample, at least: on a busy machine it takes a while to look at all processes
 WRITE_SECONDS = 30.0  # one line of the journal holds the mean of this long
 Write = Callable[[Mapping[str, float]], None]
 
@@ -45,7 +46,7 @@ class SystemMonitor:
         """End, and hand over what was sampled since the last time."""
         self._ending.set()
         if self._thread is not None:
-            self._thread.join(timeout=10 * self._sample_seconds)
+            self._thread.join(timeout=max(LAST_SECONDS, 10 * self._sample_seconds))
             self._thread = None
 
 

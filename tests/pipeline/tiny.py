@@ -174,6 +174,7 @@ class Clone:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=3600,  # a job that never leaves a queue fails a test, and does not hold up all others for ever
         )
         assert (done.returncode != 0) == fails, f"{command}: exit code {done.returncode}\n{done.stdout}"
         return done.stdout

@@ -94,7 +94,7 @@ def _misbehave(project: Project, name: str) -> None:
     if which != name or seen.exists():
         return
     seen.touch()
-    ballast = bytearray(os.urandom(1 << 20) * 2000) if what == "fill" else b""
+    ballast = os.urandom(1 << 20) * 2000 if what == "fill" else b""
     if what == "save":
         signal.signal(signal.SIGTERM, _save)
     while not (what == "wait" and (project.root / "go-on").exists()):

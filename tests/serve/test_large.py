@@ -66,9 +66,9 @@ def test_whoever_stops_in_the_middle_is_answered_in_time(
     host: str, monkeypatch: pytest.MonkeyPatch, declared: str
 ) -> None:
     monkeypatch.setattr("gsf.serve.unread.DRAIN_SECONDS", 0.5)
+    began = time.monotonic()
     with _opened(host, declared) as client:
         client.sendall(PIECE)
-        began = time.monotonic()
         answer = client.recv(1 << 16)
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert 0.3 < time.monotonic() - began < 20

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.docs.commands import commands
 from tests.docs.pages import blocks
-from tests.servers.postgres import free_port
+from tests.ports import free_port
 
 PAGE = "docs/cluster.md"
 START_SECONDS = 900  # 20 on an idle machine

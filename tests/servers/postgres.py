@@ -9,12 +9,13 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Self
+
+from tests.ports import free_port
 
 PACKAGES = "postgresql"
 USER = "postgres"
@@ -38,6 +39,9 @@ def program(name: str) -> str | None:
     return shutil.which(name) or next(
         (str(path) for folder in reversed(folders) if (path := folder / name).is_file()), None
     )
+
+
+TEXTS = ("--encoding=UTF8", "--locale=C")  # the user's locale may be one that this machine has not
 
 
 class Postgres:
@@ -80,7 +84,7 @@ class Postgres:
         if os.geteuid() == 0:
             shutil.chown(self._folder, USER, USER)
         data = self._folder / "data"
-        self.run("initdb", f"--pgdata={data}", "--auth=trust", "--username=gsf", "--no-sync", "--encoding=UTF8")
+        self.run("initdb", f"--pgdata={data}", "--auth=trust", "--username=gsf", "--no-sync", *TEXTS)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._folder), "fsync": "off"}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with Path(f"{self._folder}.log").open("wb") as log:
@@ -103,12 +107,6 @@ class Postgres:
         """A program of PostgreSQL, which must succeed."""
         done = subprocess.run(self._command(name, *words), cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

@@ -16,9 +16,9 @@ import pytest
 
 from gsf.cli import main
 from gsf.project import Project
+from tests.ports import free_port
 from tests.serve.made import ask, in_base64, rows
 from tests.servers.mlflow_server import wait_for
-from tests.servers.postgres import free_port
 from tests.tracking.with_networks import CLASSES, finish_with_networks
 
 pytestmark = pytest.mark.mlflow
@@ -56,7 +56,11 @@ def started(project: Project, command: Sequence[str], port: int) -> Iterator[str
         yield host
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # MLflow starts its server as a child
-        process.wait(60)
+        try:
+            process.wait(120)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def servers(port: int) -> dict[str, list[str]]:

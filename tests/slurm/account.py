@@ -65,6 +65,7 @@ class Account:
             user=NAME,
             group=NAME,
             extra_groups=[],
+            timeout=3600,
         )
         assert done.returncode == 0, f"{command}: exit code {done.returncode}\n{done.stdout}"
         return done.stdout

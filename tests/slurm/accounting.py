@@ -12,6 +12,7 @@ from pathlib import Path
 
 PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "slurmdbd", "sacctmgr")
 PACKAGES = "slurmdbd slurm-wlm-mysql-plugin mariadb-server-core mariadb-client"
+CLUSTER = "gsftests"  # no name of a real one: what runs in it is killed in the end
 NONE = "AccountingStorageType=accounting_storage/none\n"
 ENFORCED = """\
 AccountingStorageType=accounting_storage/slurmdbd
@@ -75,7 +76,8 @@ def start_accounting(
     )
     start(
         "mariadbd", "--no-defaults", "--user=root", f"--datadir={database}", f"--init-file={tables}", "--port=16820",
-        "--bind-address=127.0.0.1", "--skip-name-resolve", f"--socket={database}/socket", f"--pid-file={database}/pid",
+        "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
+        f"--socket={database}/socket", f"--pid-file={database}/pid",
     )  # fmt: skip
     wait((database / "pid").exists, "mariadbd")
     service = settings / "slurmdbd.conf"
@@ -83,7 +85,7 @@ def start_accounting(
     service.write_text(SERVICE.format(mark=mark, host=host, folder=folder))
     start("slurmdbd", "-D")
     wait(lambda: _manage("list", "cluster"), "slurmdbd")
-    orders = [["cluster", "test"], *(["account", name, "cluster=test"] for name in accounts)]
+    orders = [["cluster", CLUSTER], *(["account", name, f"cluster={CLUSTER}"] for name in accounts)]
     orders += [["user", "root", f"account={name}", f"defaultaccount={accounts[0]}"] for name in accounts]
     for words in orders:
         assert _manage("add", *words), f"sacctmgr -i add {' '.join(words)}"

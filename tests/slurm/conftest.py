@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,30 @@ from gsf.pipeline import study
 from gsf.pipeline.record import record
 from gsf.provenance.receipt import read_receipt
 from tests.pipeline.tiny import Clone, ToyClone
-from tests.slurm.node import Node, require_slurm
+from tests.slurm.head import end_heads
+from tests.slurm.node import RUNNING, Node, require_slurm
 from tests.slurm.training import RUN, TRAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ended_in_order() -> Iterator[None]:
+    """A run that is told to end ends its clusters, too: without this SIGTERM would leave their daemons."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """What a failed test left to Slurm fails no other."""
+    yield
+    end_heads()
+    for cluster in RUNNING:
+        cluster.tidy()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +74,7 @@ def prepared(with_data: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clon
     """A copy with trainings by two processes that take long enough to be interrupted."""
     clone = with_data.copied(tmp_path_factory.mktemp("prepared") / "clone")
     clone.edit("params/studies/tiny.yaml", "threads: 1", "threads: 1\ndevices: 2")
-    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 12")
+    clone.edit("params/recipes/tiny.yaml", "epochs: 1", "epochs: 8")
     study.activate(clone.project, "tiny")
     return clone
 

@@ -13,12 +13,15 @@ from tests.pipeline.tiny import Clone, ToyClone
 from tests.slurm.node import Node
 
 # The shipped profile, with what this cluster has not (accounting) and what a test need not wait for.
-HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-init-seconds-before-status-checks", "2")
+HERE = ("--slurm-status-command", "squeue", "--slurm-no-account", "--slurm-init-seconds-before-status-checks", "1")
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm", *HERE, "--latency-wait", "5")
 TRAINING = "train@tiny-gsf-s0"
 AFTER_IT = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", TRAINING]
 CHECKPOINT = "runs/tiny/train/gsf-s0/checkpoint.safetensors"
 CLEAN = "Data and pipelines are up to date"
+
+
+HEADS: list[subprocess.Popen[bytes]] = []  # all that were started
 
 
 def completes(clone: ToyClone, *, done: Sequence[str] = ()) -> None:
@@ -34,7 +37,7 @@ def start(clone: Clone, *arguments: str, **extra: str) -> subprocess.Popen[bytes
     """The head process of the training, or of what the arguments say, left running."""
     command = [*SNAKEMAKE, *(arguments or [CHECKPOINT])]
     with (clone.root / "head.log").open("ab") as log:
-        return subprocess.Popen(
+        head = subprocess.Popen(
             command,
             cwd=clone.root,
             env=clone.environment(**extra),
@@ -44,10 +47,20 @@ def start(clone: Clone, *arguments: str, **extra: str) -> subprocess.Popen[bytes
                 signal.SIGINT, signal.SIG_DFL
             ),  # ignored where the tests are in background
         )
+    HEADS.append(head)
+    return head
+
+
+def end_heads() -> None:
+    """Kill the head processes that a failed test left."""
+    for head in HEADS:
+        head.kill()
+        head.wait()
+    HEADS.clear()
 
 
 def ends_well(head: subprocess.Popen[bytes], clone: Clone) -> None:
-    assert head.wait(300) == 0, said(clone)[-4000:]
+    assert head.wait(900) == 0, said(clone)[-4000:]  # looks at jobs come every 10 s later
 
 
 def said(clone: Clone) -> str:

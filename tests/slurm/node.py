@@ -9,6 +9,7 @@ sets SLURM_TMPDIR. Jobs of the partition `urgent` take the place of those of `ma
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -17,8 +18,9 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import IO, Any, Self
 
 import psutil
 
@@ -28,11 +30,13 @@ from tests.slurm import accounting
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
 PACKAGES = "slurmctld slurmd slurm-client munge"
 SETTINGS = Path("/etc/slurm")  # where a job's own srun looks: the plugin keeps SLURM_CONF out of jobs
+LOCK = Path("/run/gsf-tests-slurm.lock")
+_HELD: list[IO[str]] = []
 FILES = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 MARK = "# Written by tests/slurm/node.py, which replaces it where a killed run has left it.\n"
 
 CONF = """\
-{mark}ClusterName=test
+{mark}ClusterName={cluster}
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=16817
 SlurmUser=root
@@ -43,6 +47,7 @@ StateSaveLocation={folder}/ctld
 SlurmdSpoolDir={folder}/slurmd.%n
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.%n.pid
+SlurmdParameters=config_overrides
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
@@ -61,7 +66,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
 MinJobAge=86400
-KillWait=5
+KillWait=30
 GresTypes=gpu
 {nodes}PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP OverSubscribe=NO \
 PriorityTier=1 PreemptMode=REQUEUE
@@ -71,9 +76,12 @@ NODE = """\
 NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} Boards=1 SocketsPerBoard=1 \
 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:{gpu}:{gpus} State=UNKNOWN
 """
+# What the graph's jobs ask for at most, and need not use: a smaller machine calls itself as large (config_overrides).
+LEAST_CPUS, LEAST_MEMORY = 2, 6500  # MB
 GPU = "standin"  # the type of each node's GPUs
 DEVICES = ("/dev/null", "/dev/zero")  # which stand in for the GPUs of a node: one, unless there are to be two
 GRES = "NodeName={names} Name=gpu Type={gpu} File={device}\n"
+RUNNING: list[Node] = []  # with all that these tests may cancel
 PROLOG = """\
 #!/bin/sh
 disk={disks}/$SLURMD_NODENAME/$SLURM_JOB_ID
@@ -102,9 +110,21 @@ def why_not() -> str | None:
 
 def require_slurm() -> None:
     """End a test, or the fixture of several, where this machine cannot have a Slurm of its own."""
-    reason = why_not()
+    reason = why_not() or _occupied()
     if reason is not None:
         lacking("slurm", f"NO SLURM TESTS: {reason}")
+
+
+@cache
+def _occupied() -> str | None:
+    """Take the one Slurm that a machine can have until this process ends; or who has it."""
+    lock = LOCK.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"another run of these tests holds {LOCK}: let it end"
+    _HELD.append(lock)
+    return None
 
 
 def says(*command: str) -> str:
@@ -125,6 +145,7 @@ class Node:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
+        RUNNING.append(self)
         try:
             self._start()
         except BaseException:
@@ -133,10 +154,12 @@ class Node:
         return self
 
     def __exit__(self, *_: object) -> None:
+        RUNNING.remove(self)
         with suppress(OSError, subprocess.SubprocessError, AssertionError):  # it may not have started
             for partition in ("main", "urgent"):
                 self.run("scancel", f"--partition={partition}")
             wait_for(lambda: not self.jobs(states="running,completing"), seconds=30, what="cancelled jobs to end")
+        _end_orphans()
         for child in reversed(self._children):
             child.send_signal(signal.SIGTERM)
             try:
@@ -159,6 +182,16 @@ class Node:
         text = self.run("squeue", "--noheader", f"--states={states}", "--array", "--format=%i|%k|%T|%r")
         return [dict(zip(keys, line.split("|"), strict=True)) for line in text.splitlines()]
 
+    def tidy(self) -> None:
+        """Cancel what a test left, wait until that has ended, and let drained nodes work again."""
+        for partition in ("main", "urgent"):
+            self.run("scancel", f"--partition={partition}")
+        active = "pending,running,suspended,completing"
+        wait_for(lambda: not self.jobs(states=active), seconds=300, what="the jobs that a test left to end")
+        drained = self.run("sinfo", "--noheader", "--Node", "--partition=main", "--states=drain", "--format=%N")
+        for name in drained.split():
+            self.run("scontrol", "update", f"nodename={name}", "state=resume")
+
     def lose(self) -> None:
         """The only node fails: its slurmd and all that it started end at once, and slurmctld takes it for down.
 
@@ -177,15 +210,16 @@ class Node:
     def boot(self) -> None:
         """The node that failed is back."""
         self._child("slurmd", "-D", "-N", self.host)
-        self.run("scontrol", "update", f"nodename={self.host}", "state=resume")
-        self._wait_until_idle()
+        self._wait_until_idle()  # ReturnToService: it is up once it has registered, and then there is nothing to resume
 
     def _start(self) -> None:
         for name in ("ctld", *(f"slurmd.{node}" for node in self.names), "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         memory = (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 - 500) // len(self.names)
-        values = {"host": self.host, "folder": self.folder, "cpus": os.cpu_count(), "memory": memory, "gpu": GPU}
-        values |= {"mark": MARK, "gpus": self.gpus}
+        cpus = max(LEAST_CPUS, len(os.sched_getaffinity(0)))
+        values = {"host": self.host, "folder": self.folder, "cpus": cpus, "memory": max(LEAST_MEMORY, memory)}
+        values |= {"gpu": GPU}
+        values |= {"mark": MARK, "gpus": self.gpus, "cluster": accounting.CLUSTER}
         values["accounting"] = accounting.ENFORCED if self._accounts else accounting.NONE
         nodes = [NODE.format(name=name, port=16818 + i, **values) for i, name in enumerate(self.names)]
         values |= {"nodes": "".join(nodes), "names": ",".join(self.names)}
@@ -202,7 +236,7 @@ class Node:
         sockets.mkdir(exist_ok=True)
         shutil.chown(sockets, "munge", "munge")
         if not says("munge", "-n"):
-            self._child("runuser", "-u", "munge", "--", "munged", "--foreground")
+            self._child("munged", "--foreground", user="munge")
             self._wait(lambda: says("munge", "-n"), "munge")
         if self._accounts:
             accounting.start_accounting(
@@ -225,16 +259,25 @@ class Node:
         listed = ("sinfo", "--noheader", "--Node", "--partition=main", "--format=%N %t")
         self._wait(lambda: says(*listed).splitlines() == idle, "slurmd")
 
-    def _child(self, *command: str) -> None:
+    def _child(self, *command: str, user: str | None = None) -> None:
+        groups: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         with (self.folder / "log" / f"{command[0]}.out").open("ab") as log:
-            self._children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+            self._children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **groups))
 
-    def _wait(self, ready: Callable[[], object], what: str, *, seconds: float = 30) -> None:
+    def _wait(self, ready: Callable[[], object], what: str, *, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > end:
                 raise RuntimeError(f"{what} did not start within {seconds:g} s; see {self.folder}/log")
             time.sleep(0.2)
+
+
+def _end_orphans() -> None:
+    """Kill what is left of jobs: without cgroups Slurm loses a process whose parent ended before it."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("SLURM_CLUSTER_NAME") == accounting.CLUSTER:
+                process.kill()
 
 
 def _is_step(command: list[str] | None) -> bool:

@@ -10,14 +10,14 @@ import pytest
 from tests.pipeline.tiny import ToyClone
 from tests.required import lacking
 from tests.slurm import accounting
-from tests.slurm.head import CHECKPOINT, completes
+from tests.slurm.head import CHECKPOINT, TRAINING
 from tests.slurm.node import Node, require_slurm
 
 pytestmark = pytest.mark.slurm
 
 PROFILE = "workflow/profiles/slurm/config.yaml"
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm")
-QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5")
+QUICK = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,8 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 def remembered(node: Node, keys: str) -> list[list[str]]:
     """What sacct tells of each job, a value for each key, the last job last."""
-    lines = node.run("sacct", "--noheader", "--parsable2", "--allocations", f"--format={keys}").splitlines()
+    options = ("--noheader", "--parsable2", "--allocations", "--starttime=now-2days", f"--format={keys}")
+    lines = node.run("sacct", *options).splitlines()
     return [line.split("|") for line in lines]
 
 
@@ -40,7 +41,7 @@ def test_jobs_run_under_the_profiles_account_and_are_followed_by_sacct(accounts:
     clone.edit(PROFILE, "# slurm_account: ACCOUNT", "slurm_account: p1234")
     clone.run(*SNAKEMAKE, *QUICK, CHECKPOINT)
     assert remembered(accounts, "account,state")[-1] == ["p1234", "COMPLETED"]
-    completes(clone)
+    assert clone.ran() == [TRAINING]
 
 
 def test_without_an_account_jobs_run_under_the_usual_one(accounts: Node, clone: ToyClone) -> None:
@@ -49,7 +50,7 @@ def test_without_an_account_jobs_run_under_the_usual_one(accounts: Node, clone: 
     rows = remembered(accounts, "account,state")
     assert len(rows) == before + 1
     assert rows[-1][1] == "COMPLETED"
-    completes(clone)
+    assert clone.ran() == [TRAINING]
 
 
 def test_an_account_that_is_not_yours_is_named_with_those_that_are(accounts: Node, clone: ToyClone) -> None:

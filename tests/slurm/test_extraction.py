@@ -41,7 +41,7 @@ def test_an_extraction_decodes_nothing_twice_that_it_had_finished(node: Node, tm
         lambda: sum(path.suffix != ".tmp" for path in spool.glob("*")) == FIRST, seconds=300, what="the first videos"
     )
     node.run("scancel", *running(node, "extract")())
-    wait_for(lambda: not running(node, "extract")(), seconds=60, what="the extraction to end")
+    wait_for(lambda: not running(node, "extract")(), seconds=300, what="the extraction to end")
     go_on.touch()
     ends_well(head, clone)
 

@@ -12,7 +12,7 @@ import pytest
 from gsf.pipeline.record import record
 from gsf.provenance.hashing import sha256_file
 from tests.pipeline.tiny import ROOT, Clone
-from tests.slurm.head import SNAKEMAKE, ends_well, running, start, state
+from tests.slurm.head import SNAKEMAKE, attempts, ends_well, jobs_so_far, running, start, state
 from tests.slurm.node import GPU, Node, require_slurm, wait_for
 from tests.slurm.training import RUN, STAGE, TRAIN, finishes, job_folder, queued_again, sbatch, submit
 
@@ -48,13 +48,22 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def test_snakemake_spreads_a_training_over_two_nodes_and_its_receipt_is_that_of_one(
     nodes: Node, copy: Clone, alone: bytes
 ) -> None:
-    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD)
+    """Each node reads copies of the shards on its own disk.
+
+    As docs/storage.md says: Snakemake hides Slurm's variables from what it runs, the nodes set this one anew.
+    """
+    before = jobs_so_far(nodes)
+    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD, GSF_STAGE="$SLURM_TMPDIR")
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
     assert "2 processes on the 2 nodes of this job" in (copy.root / ".work/logs/train/tiny-gsf-s0.log").read_text()
-    (asked,) = nodes.run("scontrol", "show", "jobs", "--oneliner", "--details").splitlines()
+    (job,) = attempts(nodes, "train", since=before)
+    asked = nodes.run("scontrol", "show", "job", job["id"], "--oneliner", "--details")
     assert {"NumNodes=2", "NumTasks=2", "MinMemoryNode=2000M"} <= set(asked.split())
     assert re.search(r" TresPerNode=(gres[:/])?gpu[:=]1 ", asked)
     assert f"JOB_GRES=gpu:{GPU}:2" in asked.split()
+    shards = {f"{sha256_file(copy.project.shard('mini', shard))}.lmdb" for shard in ("00", "01")}
+    for name in nodes.names:
+        assert {path.name for path in (nodes.disks / name).rglob("*.lmdb")} == shards, name
     assert "train@tiny-gsf-s0" in record(copy.project).complete
 
 
@@ -70,17 +79,6 @@ def test_asked_before_its_time_is_over_a_training_on_two_nodes_goes_on_from_the_
     (log,) = (copy.root / ".snakemake/slurm_logs").rglob(f"{job}.log")
     assert "stopped by a signal after" in log.read_text()
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
-
-
-def test_each_node_of_a_training_reads_copies_of_the_shards_on_its_own_disk(
-    nodes: Node, copy: Clone, alone: bytes
-) -> None:
-    """As docs/storage.md says. Snakemake hides Slurm's variables from what it runs, the nodes set this one anew."""
-    copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors", "--set-resources", *SPREAD, GSF_STAGE="$SLURM_TMPDIR")
-    assert (copy.root / RUN / "receipt.json").read_bytes() == alone
-    shards = {f"{sha256_file(copy.project.shard('mini', shard))}.lmdb" for shard in ("00", "01")}
-    for name in nodes.names:
-        assert {path.name for path in (nodes.disks / name).rglob("*.lmdb")} == shards, name
 
 
 def test_torchrun_on_two_nodes_trains_the_same(nodes: Node, copy: Clone, alone: bytes) -> None:
@@ -107,7 +105,7 @@ def test_asked_to_make_room_all_processes_stop_and_the_job_goes_on_later(
 
 def test_a_training_that_cannot_start_ends_the_job_with_its_message(nodes: Node, copy: Clone) -> None:
     job = submit(copy, *TRAIN.replace("gsf-tiny", "absent").split())
-    wait_for(lambda: state(nodes, job) == "FAILED", seconds=120, what="the job to fail")
+    wait_for(lambda: state(nodes, job) == "FAILED", seconds=300, what="the job to fail")
     assert "params/models/absent.yaml" in (copy.root / f"slurm-{job}.out").read_text()
 
 
@@ -117,6 +115,6 @@ def test_a_process_that_fails_on_one_node_ends_the_job(nodes: Node, tmp_path: Pa
     program.chmod(0o755)
     asked = ("--nodes=2", "--mem=500", f"--export=ALL,PYTHONPATH={ROOT}")
     job = sbatch(job_folder(tmp_path), str(program), options=asked)
-    wait_for(lambda: state(nodes, job) not in ("PENDING", "RUNNING", "COMPLETING"), seconds=120, what="the job to end")
+    wait_for(lambda: state(nodes, job) not in ("PENDING", "RUNNING", "COMPLETING"), seconds=300, what="the job to end")
     assert (tmp_path / "waits").exists()
     assert state(nodes, job) == "FAILED"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.pipeline.tiny import Clone
-from tests.slurm.head import SNAKEMAKE
+from tests.slurm.head import SNAKEMAKE, attempts, jobs_so_far
 from tests.slurm.node import Node, require_slurm
 from tests.slurm.training import RUN, STAGE, submit
 
@@ -25,9 +25,11 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 def test_a_training_by_two_processes_asks_for_twice_as_much_of_one_node(node: Node, copy: Clone, alone: bytes) -> None:
     copy.edit("dvc.yaml", "mem_mb: 6000", "mem_mb: 1500")  # of each process
+    before = jobs_so_far(node)
     copy.run(*SNAKEMAKE, f"{RUN}/checkpoint.safetensors")
     assert (copy.root / RUN / "receipt.json").read_bytes() == alone
-    (asked,) = node.run("scontrol", "show", "jobs", "--oneliner", "--details").splitlines()
+    (job,) = attempts(node, "train", since=before)
+    asked = node.run("scontrol", "show", "job", job["id"], "--oneliner", "--details")
     assert {"NumNodes=1", "NumTasks=1", "CPUs/Task=2", "NumCPUs=2", "MinMemoryNode=3000M"} <= set(asked.split())
     assert re.search(r" TresPerJob=(gres[:/])?gpu[:=]2 ", asked)
 

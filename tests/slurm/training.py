@@ -36,7 +36,7 @@ def sbatch(folder: Path, *words: str, options: tuple[str, ...] = ()) -> str:
     return done.stdout.strip()
 
 
-def queued_again(node: Node, job: str, *, seconds: float = 120) -> None:
+def queued_again(node: Node, job: str, *, seconds: float = 300) -> None:
     """Wait until a job that ran waits for its turn, and let that come at once: Slurm would let it wait two minutes."""
     wait_for(lambda: state(node, job) == "PENDING", seconds=seconds, what="the job to be queued again")
     time.sleep(5)  # a job that starts in the second in which it was queued again has no credential

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,19 @@ from gsf.train.batches import Batches
 from gsf.train.launch import launch
 from gsf.train.state import StateFile
 from tests.pipeline.tiny import ROOT
+from tests.ports import free_port
 from tests.train.toy import Job, recipe, run, start
 
 SHARED = recipe(sync_norms=True)  # statistics of a step, not of a part: then sharing it changes rounding alone
 
 
 def run_together(job: Job, count: int) -> list[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     group = [start(job, rank=rank, count=count, port=port) for rank in range(count)]
     for process in group:
+        process.join(300)
+    for process in group:  # one that waits for another that has failed
+        process.kill()
         process.join()
     return [int(process.exitcode) for process in group]
 
@@ -170,6 +172,7 @@ def test_launcher_passes_a_signal_on(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     while not all((tmp_path / f"ready{rank}").exists() for rank in range(2)):
         assert process.poll() is None
+        time.sleep(0.05)
     process.send_signal(signal.SIGUSR1)
     assert process.wait(30) == 75
 

@@ -141,7 +141,7 @@ def test_a_decoding_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     begin = time.monotonic()
     with pytest.raises(VideoError, match=r"long\.mp4: decoding took longer than 0\.2 s, the limit \(max_seconds\)"):
         decode(long, short_side=480, limits=Limits(seconds=0.2, frames=10_000, pixels=10_000_000))
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_a_picture_of_absurd_shape_is_an_error_and_not_a_giant(tmp_path: Path) -> None:
