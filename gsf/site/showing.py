@@ -8,7 +8,7 @@ from gsf.errors import ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
-from gsf.provenance.results import read_cells
+from gsf.proof.results import read_cells
 
 
 def benchmarks_of(project: Project, study: str) -> list[str]:
