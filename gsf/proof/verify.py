@@ -12,6 +12,7 @@ from typing import Any
 
 from gsf.errors import ProvenanceError
 from gsf.project import Project
+from gsf.proof import deep as deeply
 from gsf.proof.chain import REPORT_RECEIPT, Chain, known_studies, study_chain, whole_chain, work_chain
 from gsf.proof.drawn import check_drawn
 from gsf.proof.engine import check_committed, check_lock
@@ -29,7 +30,6 @@ from gsf.proof.stale import (
     check_plan,
 )
 from gsf.proof.weights import check_weights, weights_of
-from gsf.provenance import deep as deeply
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
 

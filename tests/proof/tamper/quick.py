@@ -15,7 +15,7 @@ import pytest
 
 from gsf.params.base import read_yaml
 from gsf.project import Project
-from gsf.provenance import deep, engine, git, links, stale, weights
+from gsf.proof import deep, engine, git, links, stale, weights
 from gsf.provenance.hashing import sha256_file
 
 
