@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.record import case, unmeasured, write
 from bench.turns import median_seconds
 from gsf.project import Project
+from gsf.proof.results import videos_digest
+from gsf.proof.verify import verify
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import StageResult, linked_inputs, seal
-from gsf.provenance.results import videos_digest
-from gsf.provenance.verify import verify
 from gsf.store.layout import Description, FramesDigest
 from gsf.store.writer import write_shard
 from gsf.tables import write_table

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from gsf.deploy.trained import Trained
 from gsf.errors import GsfError
 from gsf.project import Project
-from gsf.provenance.chain import known_studies, study_chain
-from gsf.provenance.results import Cell, read_cells
-from gsf.provenance.trace import trace
+from gsf.proof.chain import known_studies, study_chain
+from gsf.proof.results import Cell, read_cells
+from gsf.proof.trace import trace
 
 FIRST = ("pair_accuracy", "top1")  # metrics to trace, the first that there is
 

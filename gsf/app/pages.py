@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from gsf.site.names import shown, visible
+from gsf.names import shown, visible
 from gsf.site.pages import STATIC, percent, short, templates
 
 HERE = Path(__file__).parent

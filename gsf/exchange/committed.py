@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gsf.errors import ProvenanceError
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT
+from gsf.proof.chain import REPORT_RECEIPT
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from gsf.exchange.crate_files import crate_files
 from gsf.exchange.crate_metadata import METADATA, Source, crate_metadata
 from gsf.exchange.writing import check_new_folder, write_folder, write_zip
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT, known_studies, study_chain
+from gsf.proof.chain import REPORT_RECEIPT, known_studies, study_chain
+from gsf.proof.results import read_cells
+from gsf.proof.verify import verify_study
 from gsf.provenance.receipt import read_receipt
-from gsf.provenance.results import read_cells
-from gsf.provenance.verify import verify_study
 
 
 @dataclass(frozen=True)

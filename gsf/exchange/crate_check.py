@@ -24,14 +24,14 @@ from gsf.exchange.committed import Recorded
 from gsf.exchange.crate_files import LICENSE, LOCK, README, CrateFile, promised_files, readme
 from gsf.exchange.crate_metadata import METADATA, Source, crate_metadata
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT, known_studies, study_chain
-from gsf.provenance.content import EQUAL_REMEDY
-from gsf.provenance.differing import differs
-from gsf.provenance.findings import Finding, Verdict
+from gsf.proof.chain import REPORT_RECEIPT, known_studies, study_chain
+from gsf.proof.content import EQUAL_REMEDY
+from gsf.proof.differing import differs
+from gsf.proof.findings import Finding, Verdict
+from gsf.proof.results import read_cells
+from gsf.proof.verify import verify_folder
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
-from gsf.provenance.results import read_cells
-from gsf.provenance.verify import verify_folder
 
 _MOST = 2 << 30  # bytes of what a ZIP file may unpack to: a crate holds tables and text
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

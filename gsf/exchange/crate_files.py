@@ -11,10 +11,10 @@ from urllib.parse import quote
 from gsf.exchange.committed import Recorded, file_at
 from gsf.exchange.signature import SIGNATURE
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT
+from gsf.proof.chain import REPORT_RECEIPT
+from gsf.proof.results import evidence_path
 from gsf.provenance.hashing import sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import evidence_path
 
 WORKFLOW, LOCK, LICENSE, README = "dvc.yaml", "requirements.lock", "LICENSE", "README.md"
 _FORMATS = {

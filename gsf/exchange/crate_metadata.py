@@ -16,9 +16,9 @@ from gsf.exchange.committed import Recorded
 from gsf.exchange.crate_files import LICENSE, README, WORKFLOW, CrateFile, Places
 from gsf.exchange.crate_runs import Entity, Runs, ref, refs
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT, Chain
+from gsf.proof.chain import REPORT_RECEIPT, Chain
+from gsf.proof.results import Cell
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import Cell
 
 METADATA = "ro-crate-metadata.json"
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from gsf.exchange.crate_files import WORKFLOW, Places
-from gsf.provenance.chain import Command, code_digest
+from gsf.proof.chain import Command, code_digest
+from gsf.proof.results import Cell
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import Cell
 
 Entity = dict[str, Any]
 _HOMES = {"python": "https://www.python.org/", "ffmpeg": "https://ffmpeg.org/"}

@@ -13,8 +13,8 @@ from pyarrow import parquet
 from gsf.errors import ParamsError
 from gsf.exchange.croissant import METADATA, croissant_files
 from gsf.project import Project
-from gsf.provenance.content import EQUAL_REMEDY, same_content
-from gsf.provenance.findings import Finding, Verdict
+from gsf.proof.content import EQUAL_REMEDY, same_content
+from gsf.proof.findings import Finding, Verdict
 from gsf.provenance.hashing import sha256_bytes
 
 _NOT_PROVEN = (

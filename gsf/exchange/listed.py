@@ -8,10 +8,10 @@ from pathlib import Path
 
 from gsf.errors import DataError, ProvenanceError
 from gsf.project import Project
-from gsf.provenance.chain import Chain, studies, whole_chain
+from gsf.proof.chain import Chain, studies, whole_chain
+from gsf.proof.results import evidence_path
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import evidence_path
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from gsf.errors import ProvenanceError
 from gsf.exchange.keys import read_private_key, read_public_key
 from gsf.exchange.statement import read_statement, results_statement
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT, known_studies
+from gsf.proof.chain import REPORT_RECEIPT, known_studies
+from gsf.proof.verify import verify_study
 from gsf.provenance.hashing import canonical_json, sha256_file, write_atomically
 from gsf.provenance.receipt import read_receipt
-from gsf.provenance.verify import verify_study
 
 if TYPE_CHECKING:
     from securesystemslib.dsse import Envelope

@@ -12,7 +12,7 @@ from typing import Any
 
 from gsf.errors import ProvenanceError
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT, study_chain
+from gsf.proof.chain import REPORT_RECEIPT, study_chain
 from gsf.provenance.hashing import canonical_json, sha256_file
 from gsf.provenance.receipt import Receipt, read_receipt
 

@@ -20,12 +20,12 @@ from gsf.explain.evidence import Evidence, evidence
 from gsf.explain.film import Film
 from gsf.explain.recording import Layer, Look, look
 from gsf.explain.sheet import GAP, Row, labelled, layer_rows, scale_of, top_rows
+from gsf.names import slug, visible
 from gsf.predict.answers import Answer
 from gsf.predict.frames import VideoFrames
 from gsf.predict.predict import Predictor
 from gsf.predict.windows import Part
 from gsf.provenance.hashing import write_atomically
-from gsf.site.names import slug, visible
 
 SUFFIX = ".explained"  # so that no output has the name of a video
 _WIDTH, _SMALL, _LARGE = 1600, 24, 96  # px: what the cells of a picture may take together, and the sides of one

@@ -13,7 +13,7 @@ from gsf.explain.cells import CARD, INK, MUTED, evidence_cell, font, frame_cell,
 from gsf.explain.evidence import Evidence
 from gsf.explain.recording import Layer
 from gsf.explain.sheet import by_mean, fitting, kinds, legend, scale_of, words_of_rows
-from gsf.site.names import visible
+from gsf.names import visible
 from gsf.video.ffmpeg import encode_h264
 
 _BIG, _CELL, _GAP, _EDGE = 320, 80, 2, 16  # px: the frame, a cell of a layer, between cells, around all

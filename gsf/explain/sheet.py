@@ -30,7 +30,7 @@ from gsf.explain.cells import (
 )
 from gsf.explain.evidence import Evidence
 from gsf.explain.recording import Layer
-from gsf.site.names import visible
+from gsf.names import visible
 
 GAP = 2  # px between two cells
 PAPER = (128, 128, 128)

@@ -11,11 +11,11 @@ from gsf.errors import ProvenanceError
 from gsf.pipeline.code_deps import expand
 from gsf.pipeline.graph import Graph, Stage
 from gsf.project import Project
-from gsf.provenance.chain import stage_of_path
+from gsf.proof.chain import stage_of_path
+from gsf.proof.weights import weights_of
 from gsf.provenance.hashing import HashCache, sha256_file
 from gsf.provenance.params_used import portable
 from gsf.provenance.receipt import Receipt, hash_cache, read_receipt
-from gsf.provenance.weights import weights_of
 from gsf.tables import read_table
 
 

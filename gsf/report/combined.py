@@ -12,8 +12,8 @@ from gsf.evaluate.ensemble import MemberScores, combine
 from gsf.evaluate.scores import Scores, read_scores
 from gsf.params.ensemble import Combined, read_members
 from gsf.project import Project
-from gsf.provenance.chain import Command
-from gsf.provenance.findings import Finding
+from gsf.proof.chain import Command
+from gsf.proof.findings import Finding
 from gsf.provenance.receipt import Receipt
 from gsf.report.found import Place, scores_file
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from gsf.project import ENSEMBLE, Project
-from gsf.provenance.chain import Command, study_chain
+from gsf.proof.chain import Command, study_chain
+from gsf.proof.results import evidence_path
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import evidence_path
 
 Place = tuple[str, str]  # run and protocol; `ensemble` in place of an ensemble's protocol
 

@@ -19,15 +19,15 @@ from gsf.evaluate.outcome import outcome_of
 from gsf.evaluate.scores import read_scores
 from gsf.params.ensemble import read_members
 from gsf.project import Project
-from gsf.provenance.chain import Command, known_studies
-from gsf.provenance.differing import differs
-from gsf.provenance.findings import Finding, Verdict
+from gsf.proof.chain import Command, known_studies
+from gsf.proof.differing import differs
+from gsf.proof.findings import Finding, Verdict
+from gsf.proof.results import evidence_path
+from gsf.proof.shown import accuracy_rows
+from gsf.proof.verify import NOT_RECOMPUTED, Verdicts
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import Receipt
 from gsf.provenance.records import metric_cells, readable_json
-from gsf.provenance.results import evidence_path
-from gsf.provenance.shown import accuracy_rows
-from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
 from gsf.report.apart import apart_cells
 from gsf.report.combined import check_combined
 from gsf.report.found import Place, evaluations_of, scores_file

@@ -27,11 +27,11 @@ from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.params.protocol import Protocol
 from gsf.project import Project
-from gsf.provenance.chain import Command, known_studies, study_chain
-from gsf.provenance.findings import Finding, Kind, Verdict
+from gsf.proof.chain import Command, known_studies, study_chain
+from gsf.proof.findings import Finding, Kind, Verdict
+from gsf.proof.verify import Verdicts
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.verify import Verdicts
 from gsf.report.found import scores_file
 from gsf.store.decode import decode
 from gsf.store.plan import PlannedVideo, read_plan

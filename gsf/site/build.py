@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gsf.errors import ParamsError, ProvenanceError
+from gsf.names import slug
 from gsf.project import Project
-from gsf.provenance.chain import REPORT_RECEIPT, known_studies
-from gsf.provenance.git import head_commit
+from gsf.proof.chain import REPORT_RECEIPT, known_studies
+from gsf.proof.git import head_commit
 from gsf.provenance.hashing import write_atomically
 from gsf.site.cost_chart import COSTS, cost_chart
 from gsf.site.gates import gate_pictures
 from gsf.site.intervals import interval_chart
-from gsf.site.names import slug
 from gsf.site.pages import STATIC, render
 from gsf.site.study import StudyData, main_metrics, metric_name, read_study
 from gsf.site.study_page import study_context

@@ -10,9 +10,9 @@ from gsf.errors import EvaluationError
 from gsf.evaluate.metrics import predictions
 from gsf.evaluate.scores import Scores, read_scores
 from gsf.project import Project
+from gsf.proof.results import evidence_path
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import evidence_path
 
 MOST_CLASSES = 40  # beyond it a table is no picture any more
 _MISTAKES = 15

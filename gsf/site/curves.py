@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from gsf.project import Project
-from gsf.provenance.chain import Command
+from gsf.proof.chain import Command
 from gsf.provenance.receipt import Receipt
 from gsf.site.evidence import written_json, written_rows
 from gsf.site.plots import listed, spread, x_axis, y_axis

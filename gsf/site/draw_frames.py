@@ -16,7 +16,7 @@ from gsf.data.sampling import segment_centres
 from gsf.data.videos import Videos
 from gsf.errors import DataError
 from gsf.project import Project
-from gsf.provenance.drawn import FRAMES
+from gsf.proof.drawn import FRAMES
 from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
 from gsf.site.showing import benchmarks_of, drawn_before, may_show, picture_folder

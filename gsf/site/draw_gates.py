@@ -20,14 +20,14 @@ from gsf.errors import DataError, ParamsError
 from gsf.explain.evidence import evidence
 from gsf.explain.recording import Layer, Look, look
 from gsf.explain.sheet import GAP, Scale, grid, layer_rows, scale_of, top_rows, words_of_rows
+from gsf.names import slug
 from gsf.params.protocol import Protocol
 from gsf.project import Project
-from gsf.provenance.chain import Command, study_chain
-from gsf.provenance.drawn import GATES
+from gsf.proof.chain import Command, study_chain
+from gsf.proof.drawn import GATES
 from gsf.provenance.hashing import sha256_bytes, write_atomically
 from gsf.provenance.receipt import linked_inputs, read_receipt
 from gsf.site.gates import FORMAT
-from gsf.site.names import slug
 from gsf.site.showing import drawn_before, picture_folder
 from gsf.train.checkpoint import CheckpointInfo, read_checkpoint
 from gsf.train.device import deterministic

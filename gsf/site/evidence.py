@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gsf.project import Project
+from gsf.proof.results import evidence_path
 from gsf.provenance.hashing import sha256_bytes
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import evidence_path
 
 
 def written(project: Project, study: str, receipt: Receipt, name: str) -> bytes | None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gsf.names import slug
 from gsf.project import Project
-from gsf.provenance.drawn import FRAMES
+from gsf.proof.drawn import FRAMES
 from gsf.provenance.hashing import sha256_bytes
-from gsf.site.names import slug
 from gsf.site.study import StudyData
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gsf.names import slug
 from gsf.project import Project
-from gsf.provenance.drawn import GATES
+from gsf.proof.drawn import GATES
 from gsf.provenance.hashing import sha256_bytes
-from gsf.site.names import slug
 from gsf.site.study import StudyData
 
 FORMAT = 2  # of gates.json

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gsf.site.names import link, shown, slug, visible
+from gsf.names import link, shown, slug, visible
 from gsf.site.study import metric_name
 
 HERE = Path(__file__).parent

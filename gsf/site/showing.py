@@ -8,9 +8,9 @@ from gsf.errors import ParamsError
 from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
-from gsf.provenance.drawn import FRAMES, GATES, Kind, listed_pictures
+from gsf.proof.drawn import FRAMES, GATES, Kind, listed_pictures
+from gsf.proof.results import read_cells
 from gsf.provenance.hashing import sha256_file
-from gsf.provenance.results import read_cells
 
 
 def benchmarks_of(project: Project, study: str) -> list[str]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gsf.errors import GsfError, ProvenanceError
+from gsf.names import slug
 from gsf.project import Project
-from gsf.provenance.chain import Chain, Command, study_chain
-from gsf.provenance.findings import Verdict
+from gsf.proof.chain import Chain, Command, study_chain
+from gsf.proof.findings import Verdict
+from gsf.proof.results import Cell, read_cells
+from gsf.proof.verify import verify_study
 from gsf.provenance.receipt import Receipt
-from gsf.provenance.results import Cell, read_cells
-from gsf.provenance.verify import verify_study
 from gsf.site.evidence import written_json
-from gsf.site.names import slug
 from gsf.site.networks import MAKERS, Network, network_of
 from gsf.site.speed import Speeds, read_speeds
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gsf.names import slug
 from gsf.project import Project
 from gsf.provenance.receipt import Receipt
 from gsf.site.confusion import Confusion, confusion_of, scores_of
@@ -15,7 +16,6 @@ from gsf.site.curves import COLUMNS, Curves, curve_chart, read_curves
 from gsf.site.gains import gain_chart, gains_of
 from gsf.site.gate_chart import gate_chart
 from gsf.site.gates import GatePictures
-from gsf.site.names import slug
 from gsf.site.study import Evaluation, StudyData
 from gsf.site.times import time_chart, time_tables
 

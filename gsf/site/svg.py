@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from gsf.site.names import visible
+from gsf.names import visible
 
 SERIES = 7  # colours in the style sheet, s0 .. s6
 _SHAPES = ("circle", "square", "triangle", "diamond", "cross", "down", "star")

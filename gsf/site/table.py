@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gsf.provenance.results import Cell
+from gsf.proof.results import Cell
 from gsf.site.intervals import Point
 from gsf.site.published import Published, published_for
 from gsf.site.study import LOWER_IS_BETTER, Evaluation, StudyData, main_metrics, metric_name

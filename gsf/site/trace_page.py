@@ -9,8 +9,8 @@ from typing import Any
 
 from gsf.errors import GsfError
 from gsf.project import Project
-from gsf.provenance.trace import File, Step, Trace, trace
-from gsf.provenance.trace_text import alike
+from gsf.proof.trace import File, Step, Trace, trace
+from gsf.proof.trace_text import alike
 from gsf.site.study import BenchmarkInfo, Evaluation, StudyData
 from gsf.site.videos import class_page
 

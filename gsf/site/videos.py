@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsf.evaluate.metrics import predictions
+from gsf.names import slug
 from gsf.project import Project
 from gsf.provenance.receipt import Receipt
 from gsf.site.confusion import scores_of
 from gsf.site.evidence import written_rows
 from gsf.site.frames import FrameSheets, Strip, frame_sheets
-from gsf.site.names import slug
 from gsf.site.study import Evaluation, StudyData
 
 SPLIT = "test"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gsf.provenance.findings import Finding
+from gsf.proof.findings import Finding
 from gsf.provenance.hashing import sha256_file
 from gsf.tracking.record import Record
 from gsf.tracking.run_writer import picture_names

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from gsf.errors import GsfError, TrackingError
 from gsf.project import Project
-from gsf.provenance.chain import known_studies
-from gsf.provenance.findings import Finding, Verdict
-from gsf.provenance.verify import WORK_TREE, Verdicts
+from gsf.proof.chain import known_studies
+from gsf.proof.findings import Finding, Verdict
+from gsf.proof.verify import WORK_TREE, Verdicts
 from gsf.tracking.artefacts import check_artefacts
 from gsf.tracking.connection import connect_to_existing, first_line, shown_uri, tracking_uri
 from gsf.tracking.ensembles import records_of, rows

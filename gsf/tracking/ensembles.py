@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gsf.project import ENSEMBLE, Project
-from gsf.provenance.chain import Command
+from gsf.proof.chain import Command
 from gsf.provenance.receipt import read_receipt
 from gsf.tracking.journal import TRAINING_KEY
 from gsf.tracking.record import Draft, Record, add_files, collect, data_of, measured_by, receipt_tags, trainings

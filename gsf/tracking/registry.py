@@ -19,9 +19,9 @@ from gsf.params.protocol import Protocol
 from gsf.params.study import Plan
 from gsf.predict.labels import frames_alone
 from gsf.project import Project
-from gsf.provenance.chain import study_chain
+from gsf.proof.chain import study_chain
+from gsf.proof.verify import verify_study
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
-from gsf.provenance.verify import verify_study
 from gsf.serve.saved import save, served_as
 from gsf.tracking.connection import connect, first_line, shown_uri, tracking_uri
 from gsf.tracking.mlflow_projection import project_record

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gsf.errors import GsfError
 from gsf.project import Project
-from gsf.provenance.findings import Finding
+from gsf.proof.findings import Finding
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file
 from gsf.provenance.receipt import read_receipt
 from gsf.serve import saved
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CHECKED = "MLflow model versions"
 _ANEW = "delete the version there and register it again, or `gsf mlflow rebuild`"
 _MLFLOWS_OWN = {"MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"}
-# What a verdict that lets a network be registered may say: see gsf.provenance.findings.
+# What a verdict that lets a network be registered may say: see gsf.proof.findings.
 _STALE = "(, but stale (parameters|code|data)( and stale (code|data))*)?"
 _HELD = re.compile(
     f"(OK: nothing is broken|EQUAL: nothing is broken, but other bytes of the same content: .+?){_STALE}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gsf.verbs.options import BENCHMARK, STUDY, Verbs
 
 if TYPE_CHECKING:
-    from gsf.provenance.findings import Verdict
+    from gsf.proof.findings import Verdict
 
 
 def add(verbs: Verbs) -> None:

@@ -29,7 +29,7 @@ def add(verbs: Verbs) -> None:
 
 def _trace(args: argparse.Namespace) -> None:
     from gsf.project import Project
-    from gsf.provenance.trace import trace
+    from gsf.proof.trace import trace
 
     found = trace(Project.here(), args.target, all_videos=args.videos)
     print(json.dumps(found.to_json(), indent=2) if args.json else found.to_text())
@@ -37,7 +37,7 @@ def _trace(args: argparse.Namespace) -> None:
 
 def _verify(args: argparse.Namespace) -> int:
     from gsf.project import Project
-    from gsf.provenance.verify import verify
+    from gsf.proof.verify import verify
 
     verdict = verify(Project.here(), args.target, deep=args.deep)
     if args.recompute:

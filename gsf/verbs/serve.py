@@ -26,10 +26,11 @@ def add(verbs: Verbs) -> None:
 def _serve(args: argparse.Namespace) -> None:
     from gsf.serve.limits import FOLDER
     from gsf.serve.server import serve
+    from gsf.tracking.loading import load_model
 
     os.environ["GSF_DEVICE"] = args.device  # the model reads its owner's wishes there, whoever serves it
     if args.videos is not None:
         os.environ[FOLDER] = str(args.videos)
     if args.max_mib is not None:
         os.environ["GSF_SERVE_MAX_BYTES"] = str(args.max_mib << 20)
-    serve(args.model, host=args.host, port=args.port)
+    serve(load_model(args.model), host=args.host, port=args.port)

@@ -27,7 +27,7 @@ from gsf.params.benchmark import Extract
 from gsf.predict.frames import VideoFrames
 from gsf.predict.job import Job
 from gsf.project import Project
-from gsf.provenance.results import read_cells
+from gsf.proof.results import read_cells
 from tests.app.conftest import MEGABYTES, Running
 
 

@@ -18,7 +18,7 @@ from gsf.data.lists import read_manifest
 from gsf.data.videos import Split, Videos
 from gsf.errors import DataError, ShardError
 from gsf.project import Project
-from gsf.provenance.deep import check_videos
+from gsf.proof.deep import check_videos
 from gsf.provenance.receipt import StageResult, read_receipt, root_input, seal
 from gsf.store import extract
 from gsf.store.plan import read_plan

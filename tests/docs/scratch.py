@@ -17,7 +17,7 @@ from gsf.train import stage as train
 from gsf.video.arrow import clip_frames
 from gsf.video.ffmpeg import encode_h264
 from tests.docs.pages import ROOT
-from tests.provenance.finished import commit, git, write_lock
+from tests.proof.finished import commit, git, write_lock
 from tests.small_project import BENCHMARK
 
 STUDY = """\

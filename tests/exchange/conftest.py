@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gsf.project import Project
-from tests.provenance.finished import commit, finish, git
+from tests.proof.finished import commit, finish, git
 
 
 @pytest.fixture(scope="session")

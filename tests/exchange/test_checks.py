@@ -1,4 +1,4 @@
-"""Crates and described data sets, checked by whoever gets them; what every damage does: tests/provenance/tamper."""
+"""Crates and described data sets, checked by whoever gets them; what every damage does: tests/proof/tamper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gsf.exchange.crate_metadata import METADATA
 from gsf.exchange.croissant import export_croissant
 from gsf.exchange.croissant_check import check_croissant
 from gsf.project import Project
-from gsf.provenance.findings import Verdict
+from gsf.proof.findings import Verdict
 
 
 @pytest.fixture(scope="module")

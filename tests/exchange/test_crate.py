@@ -20,10 +20,10 @@ from gsf.exchange.crate_metadata import METADATA
 from gsf.exchange.keys import new_key_pair
 from gsf.exchange.signature import sign
 from gsf.project import Project
-from gsf.provenance.chain import Command, study_chain
+from gsf.proof.chain import Command, study_chain
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt, read_receipt
-from tests.provenance.finished import commit, git
+from tests.proof.finished import commit, git
 
 
 @pytest.fixture(scope="session")

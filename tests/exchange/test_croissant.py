@@ -23,7 +23,7 @@ from gsf.provenance.receipt import read_receipt
 from gsf.store import extract
 from tests.data.project import SHARDS, make_project, make_video, write_benchmark
 from tests.data.published.small import write
-from tests.provenance.finished import commit
+from tests.proof.finished import commit
 
 ABOUT = """\
 name: arrow

@@ -29,7 +29,7 @@ from gsf.exchange.signature import SIGNATURE, check_signature, sign
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_file
 from gsf.provenance.receipt import read_receipt
-from tests.provenance.finished import git
+from tests.proof.finished import git
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,10 @@ from gsf.params.base import load
 from gsf.params.protocol import Protocol
 from gsf.pipeline.study import activate
 from gsf.project import Project
+from gsf.proof.trace import trace
+from gsf.proof.verify import verify_study
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import read_receipt
-from gsf.provenance.trace import trace
-from gsf.provenance.verify import verify_study
 from gsf.report import stage as report
 from gsf.tracking.record import collect
 from tests.released import make_network, write_released

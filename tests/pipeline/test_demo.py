@@ -6,7 +6,7 @@ from gsf.params.base import load
 from gsf.params.study import Plan
 from gsf.pipeline.demo import cell_to_trace
 from gsf.project import Project
-from tests.provenance.finished import REPOSITORY
+from tests.proof.finished import REPOSITORY
 
 
 def test_demo_traces_a_cell_of_plain_gsf() -> None:

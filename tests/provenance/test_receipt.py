@@ -7,7 +7,7 @@ import pytest
 
 from gsf.errors import ProvenanceError
 from gsf.project import Project
-from gsf.provenance.chain import Chain, Command
+from gsf.proof.chain import Chain, Command
 from gsf.provenance.hashing import canonical_json, sha256_bytes
 from gsf.provenance.receipt import Receipt, StageResult, linked_inputs, parse_receipt, read_receipt, root_input, seal
 

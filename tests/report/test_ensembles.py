@@ -15,12 +15,12 @@ from gsf.evaluate.scores import read_scores, write_scores
 from gsf.params.base import load
 from gsf.params.study import Plan
 from gsf.project import ENSEMBLE, Project
-from gsf.provenance.chain import study_chain, whole_chain, work_receipt_path
+from gsf.proof.chain import study_chain, whole_chain, work_receipt_path
+from gsf.proof.links import check_links, check_names, check_reachable
+from gsf.proof.results import check_cells, check_evidence, check_report, read_cells
+from gsf.proof.trace import trace
 from gsf.provenance.hashing import sha256_file, write_atomically
-from gsf.provenance.links import check_links, check_names, check_reachable
 from gsf.provenance.receipt import read_receipt
-from gsf.provenance.results import check_cells, check_evidence, check_report, read_cells
-from gsf.provenance.trace import trace
 from gsf.report.recompute import check_recomputed
 from gsf.report.stage import run
 from tests.report.fabricated import PLAN, PROTOCOLS, RUNS, make_evaluated

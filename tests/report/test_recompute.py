@@ -11,9 +11,9 @@ import pytest
 
 from gsf.evaluate.scores import read_scores, write_scores
 from gsf.project import Project
-from gsf.provenance.findings import Verdict
+from gsf.proof.findings import Verdict
+from gsf.proof.verify import NOT_RECOMPUTED, Verdicts
 from gsf.provenance.hashing import canonical_json
-from gsf.provenance.verify import NOT_RECOMPUTED, Verdicts
 from gsf.report.recompute import check_recomputed, recomputed
 from gsf.report.stage import run
 from tests.report.fabricated import PROTOCOLS, RUNS, make_evaluated

@@ -15,7 +15,7 @@ from gsf.data.lists import read_manifest
 from gsf.evaluate.measuring import measuring_of, write_measured
 from gsf.evaluate.scores import read_scores, write_scores
 from gsf.project import Project
-from gsf.provenance.findings import Finding, Verdict
+from gsf.proof.findings import Finding, Verdict
 from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import linked_inputs, read_receipt
 from gsf.report import replay
@@ -23,7 +23,7 @@ from gsf.report.recompute import recomputed
 from gsf.report.replay import check_replayed, chosen, replayed
 from gsf.train.device import deterministic
 from tests.evaluate.test_stage import PLACE, evaluate
-from tests.provenance.finished import rewrite
+from tests.proof.finished import rewrite
 from tests.untrained import write_training
 
 STAGE = "evaluate@s-gsf-s0-2x2x3"

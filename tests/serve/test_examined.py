@@ -13,7 +13,7 @@ import yaml
 
 from gsf.errors import TrackingError
 from gsf.serve.examined import check_model
-from gsf.serve.server import application
+from gsf.tracking.loading import load_model
 
 
 def described(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -111,7 +111,7 @@ def test_nothing_of_a_folder_with_other_code_is_run(
     check_model(folder, model="as it was saved")
     change(folder, marker)
     with pytest.raises(TrackingError, match=re.escape(HOSTILE[change])) as refused:
-        application(str(folder))
+        load_model(str(folder))
     assert "register the network again: `gsf mlflow register RUN`" in str(refused.value)
     assert not marker.exists()
 

@@ -21,6 +21,7 @@ from gsf.params.benchmark import Extract
 from gsf.predict.answers import ranked
 from gsf.project import Project
 from gsf.serve.server import application
+from gsf.tracking.loading import load_model
 from tests.serve.made import PROTOCOL, ask, in_base64, rows, running
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def host(project: Project, model: Path) -> Iterator[str]:
         patch.setenv("GSF_SERVE_MAX_BYTES", str(MOST))
         patch.setenv("GSF_SERVE_MAX_VIDEOS", "3")
         patch.setenv("GSF_DEVICE", "cpu")
-        app = application(str(model))
+        app = application(load_model(str(model)))
     with running(app) as address:
         yield address
 

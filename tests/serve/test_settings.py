@@ -12,7 +12,7 @@ from gsf.params.model import Model
 from gsf.params.protocol import Protocol
 from gsf.serve.limits import Limits, read_limits
 from gsf.serve.saved import served_as
-from gsf.serve.server import _uri
+from gsf.tracking.loading import _uri
 
 NETWORK = Model(name="net", backbone="resnet18", temporal="gsf", num_segments=2, input_size=32, short_side=36)
 FRAMES = Extract(short_side=36, jpeg_quality=5, max_seconds=20, max_frames=100, max_pixels=100_000)

@@ -19,7 +19,7 @@ from gsf.tracking.connection import connect
 from gsf.tracking.mlflow_projection import prepare, sync
 from gsf.tracking.rebuilding import rebuild
 from gsf.tracking.registry import register
-from tests.provenance.finished import RUNS
+from tests.proof.finished import RUNS
 from tests.required import lacking
 from tests.servers.mlflow_server import mlflow_server, of_page
 from tests.servers.postgres import Postgres, why_not

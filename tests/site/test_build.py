@@ -8,7 +8,7 @@ import pytest
 
 from gsf.errors import ParamsError, ProvenanceError
 from gsf.project import Project
-from gsf.provenance.chain import known_studies
+from gsf.proof.chain import known_studies
 from gsf.site.build import LISTING, build
 from tests.site.made import make_hostile
 

@@ -33,7 +33,7 @@ from gsf.site.svg import Axis
 from gsf.site.table import table_of
 from gsf.site.times import time_chart, time_tables
 from gsf.site.trace_page import trace_context
-from tests.provenance.finished import REPOSITORY
+from tests.proof.finished import REPOSITORY
 from tests.site.made import PROTOCOLS, RUNS
 from tests.site.reading import read
 

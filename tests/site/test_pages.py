@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from gsf.names import shown as shown_name
+from gsf.names import slug
 from gsf.project import Project
 from gsf.site.build import site_files
-from gsf.site.names import shown as shown_name
-from gsf.site.names import slug
 from tests.site.made import HOSTILE, QUOTES, SCRIPT, TURNED
 from tests.site.reading import Element, read
 

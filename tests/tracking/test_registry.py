@@ -18,7 +18,7 @@ from gsf.tracking.checking import check_projection
 from gsf.tracking.connection import connect
 from gsf.tracking.rebuilding import rebuild
 from gsf.tracking.registry import register
-from tests.provenance.finished import rewrite
+from tests.proof.finished import rewrite
 from tests.tracking.with_networks import DESCRIBED
 
 RUN, NAME = "gsf-s0", "demo.gsf-s0"

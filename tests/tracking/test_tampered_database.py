@@ -13,7 +13,7 @@ import pytest
 
 from gsf.errors import TrackingError
 from gsf.project import Project
-from gsf.provenance.findings import Finding, Verdict
+from gsf.proof.findings import Finding, Verdict
 from gsf.provenance.hashing import canonical_json
 from gsf.tracking.checking import check_projection, projected
 from gsf.tracking.connection import connect

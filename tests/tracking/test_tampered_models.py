@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gsf.project import Project
-from gsf.provenance.findings import Finding
+from gsf.proof.findings import Finding
 from gsf.tracking.checking import check_projection
 from gsf.tracking.connection import connect
 from gsf.tracking.mlflow_projection import sync

@@ -14,7 +14,7 @@ from gsf.params.base import validate
 from gsf.params.model import Model
 from gsf.project import Project
 from gsf.train.checkpoint import CheckpointInfo, build_model, write_checkpoint
-from tests.provenance.finished import finish
+from tests.proof.finished import finish
 
 MODEL = {
     "name": "net",
@@ -38,7 +38,7 @@ def finish_with_networks(data: Project, root: Path) -> Project:
             save_file(tensors, path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.provenance.finished.save_file", save)
+        patch.setattr("tests.proof.finished.save_file", save)
         return finish(data, root)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from gsf.data import inventory, listing
 from gsf.errors import DataError, PipelineError, VideoError
 from gsf.project import Project
-from gsf.provenance.verify import verify
+from gsf.proof.verify import verify
 from gsf.store import extract
 from gsf.store.reader import ShardReader
 from gsf.tables import read_table, write_table

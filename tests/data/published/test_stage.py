@@ -22,7 +22,7 @@ from gsf.store.plan import read_additions, read_plan
 from gsf.tables import read_table
 from tests.data.project import make_project, make_video
 from tests.data.published.small import FILES, LEFT, RIGHT, write
-from tests.provenance.finished import REPOSITORY
+from tests.proof.finished import REPOSITORY
 
 CLIPS = (
     "Archery/v_Archery_g08_c01.avi",
