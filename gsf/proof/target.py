@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +18,14 @@ from gsf.provenance.hashing import sha256_file
 from gsf.provenance.receipt import Receipt
 
 Kind = Literal["cell", "file", "receipt", "stage", "run", "video"]
+ReceiptOfRun = Callable[[Project, str], str]  # the digest of the receipt behind a run of MLflow, by its id
 _DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def resolve(project: Project, chain: Chain, target: str) -> tuple[Kind, Cell | None, list[Receipt]]:
+def resolve(
+    project: Project, chain: Chain, target: str, *, receipt_of_run: ReceiptOfRun | None = None
+) -> tuple[Kind, Cell | None, list[Receipt]]:
     """What a target is, and the receipts that the way down starts from."""
     cells = all_cells(project)
     if found := [cell for cell in cells if target in (cell.name, f"{cell.study}/{cell.name}")]:
@@ -38,9 +41,7 @@ def resolve(project: Project, chain: Chain, target: str) -> tuple[Kind, Cell | N
         return "stage", None, newest(chain, stages)
     if _DIGEST.fullmatch(target) and chain.matching(target):
         return "receipt", None, [chain.get(target)]
-    if _RUN_ID.fullmatch(target):
-        from gsf.tracking.runs import receipt_of_run
-
+    if _RUN_ID.fullmatch(target) and receipt_of_run is not None:
         return "run", None, [chain.get(receipt_of_run(project, target))]
     if _DIGEST.fullmatch(target):
         chain.get(target)  # raises, and says why

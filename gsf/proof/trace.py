@@ -11,7 +11,7 @@ from gsf.project import Project
 from gsf.proof.chain import Chain, Command, code_digest, plan_shard, whole_chain
 from gsf.proof.deep import project_name, videos_folder
 from gsf.proof.results import Cell
-from gsf.proof.target import Kind, all_cells, newest, resolve, video_id, video_rows
+from gsf.proof.target import Kind, ReceiptOfRun, all_cells, newest, resolve, video_id, video_rows
 from gsf.proof.weights import weights_of
 from gsf.provenance.receipt import Receipt, hash_cache
 
@@ -106,7 +106,14 @@ class Trace:
         return render(self)
 
 
-def trace(project: Project, target: str, *, video: str | None = None, all_videos: bool = False) -> Trace:
+def trace(
+    project: Project,
+    target: str,
+    *,
+    video: str | None = None,
+    all_videos: bool = False,
+    receipt_of_run: ReceiptOfRun | None = None,
+) -> Trace:
     """Trace a target down to the videos.
 
     Args:
@@ -114,12 +121,13 @@ def trace(project: Project, target: str, *, video: str | None = None, all_videos
             file that a stage wrote, a video, a stage, the digest of a receipt (8 characters or more), or an MLflow run.
         video: id of a video: only the way to this one.
         all_videos: whether the text names every video instead of the first few.
+        receipt_of_run: what leads from a run of MLflow to a receipt; without it no target is taken for one.
 
     Raises:
         ProvenanceError: the target, or the video, is unknown; the message has those that are near.
     """
     chain = whole_chain(project)
-    kind, cell, starts = resolve(project, chain, target)
+    kind, cell, starts = resolve(project, chain, target, receipt_of_run=receipt_of_run)
     steps = chain.closure([*_inventories_behind(chain, starts), *starts])
     if kind == "video":
         video = video_id(project, target)

@@ -30,8 +30,9 @@ def add(verbs: Verbs) -> None:
 def _trace(args: argparse.Namespace) -> None:
     from gsf.project import Project
     from gsf.proof.trace import trace
+    from gsf.tracking.runs import receipt_of_run
 
-    found = trace(Project.here(), args.target, all_videos=args.videos)
+    found = trace(Project.here(), args.target, all_videos=args.videos, receipt_of_run=receipt_of_run)
     print(json.dumps(found.to_json(), indent=2) if args.json else found.to_text())
 
 

@@ -113,7 +113,7 @@ def test_digest_that_is_not_here_is_an_error(finished: Project) -> None:
         trace(finished, "0" * 64)
 
 
-def test_run_of_mlflow_is_looked_up_there(finished: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_of_mlflow_is_looked_up_there(finished: Project) -> None:
     digest = read_receipt(finished.train_receipt("demo", "tsn-s0")).digest
     asked = []
 
@@ -121,8 +121,7 @@ def test_run_of_mlflow_is_looked_up_there(finished: Project, monkeypatch: pytest
         asked.append(run)
         return digest
 
-    monkeypatch.setattr("gsf.tracking.runs.receipt_of_run", receipt_of_run)
-    found = trace(finished, "0123456789abcdef" * 2)
+    found = trace(finished, "0123456789abcdef" * 2, receipt_of_run=receipt_of_run)
     assert (found.kind, found.steps[0].stage) == ("run", "train@demo-tsn-s0")
     assert asked == ["0123456789abcdef" * 2]
 
