@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench.record import case, unmeasured, write
-from bench.turns import median_seconds
+from bench.lib.record import case, unmeasured, write
+from bench.lib.turns import median_seconds
 from gsf.data.decode import decode_frames
 
 COUNT, WIDTH, HEIGHT, QUALITY = 64, 340, 256, 88

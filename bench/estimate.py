@@ -3,7 +3,7 @@
     python bench/estimate.py            # renews the tables in docs/scale.md
     python bench/estimate.py --check    # exit code 1 where they are not those of bench/results
 
-Nothing is measured here: rates come from the JSON files, sizes from bench/sizes.py, and what is assumed stands in
+Nothing is measured here: rates come from the JSON files, sizes from bench/lib/sizes.py, and what is assumed stands in
 `ASSUMED` and in the page. Where the speed of a GPU is not measured, the hours are given for a range of them, and as the
 formula in clips a second.
 """
@@ -19,8 +19,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.page import renew
-from bench.sizes import KINETICS, SSV2, Benchmark
+from bench.lib.page import renew
+from bench.lib.sizes import KINETICS, SSV2, Benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"

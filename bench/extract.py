@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import av
 import numpy as np
 
-from bench.record import case, write
+from bench.lib.record import case, write
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file, write_atomically
 from gsf.provenance.receipt import StageResult, seal

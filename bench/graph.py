@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.record import case, write
+from bench.lib.record import case, write
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 60.0  # seconds, of each command

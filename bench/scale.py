@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.record import case, write
+from bench.lib.record import case, write
 
 GOAL_SECONDS, GOAL_BYTES, GOAL_START = 300.0, 2 * 2**30, 2.0
 SIZES = (220_847, 650_000)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import estimate, graph, record
+from bench import estimate, graph
+from bench.lib import record
 
 
 def test_the_tables_of_the_page_are_those_of_the_results() -> None:
