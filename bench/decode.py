@@ -3,10 +3,10 @@
     python bench/decode.py [--frames FOLDER] [--rounds 41]
 
 Frames of 340 x 256 pixels, or the JPEG files of a folder; one thread. The frames are rendered with a camera's noise and
-encoded by Pillow at quality 88: 4:2:0 as those that the extract stage stores, with other tables. Each decoder is a case,
-with ours (simplejpeg) as its value and the other as its baseline; one that gives other pixels stops the script, and one
-that is not installed is named as not measured. They take turns, and CPU time counts, so that another load of the
-machine meets all of them.
+encoded by Pillow at quality 88: 4:2:0 as those that the extract stage stores, but not by its encoder. Each decoder is a
+case, with ours (simplejpeg) as its value and the other as its baseline; one that gives other pixels stops the script,
+and one that is not installed is named as not measured. They take turns, and CPU time counts, so that another load of
+the machine meets all of them.
 """
 
 from __future__ import annotations
