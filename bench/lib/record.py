@@ -1,9 +1,9 @@
 """Results of the speed scripts: one JSON file a topic and machine, `bench/results/<topic>-<machine>.json`.
 
-Each case is `{case, metric, value, unit, baseline, ratio, goal, met, command, device, versions, date, load}`; `ratio` is
-ours against the baseline of the same run, higher is better. A goal that is not met stays in the list, with `met: false`.
-`load` is how many processes wanted a core in the five minutes before the results were written, as a mean: more than the
-machine has cores, and more than the script starts, means that other work took its share.
+Each case is `{case, metric, value, unit, baseline, ratio, goal, met, command, device, versions, date, load}`; `ratio`
+is ours against the baseline of the same run, higher is better. A goal that is not met stays in the list, with
+`met: false`. `load` is how many processes wanted a core in the five minutes before the results were written, as a mean:
+more than the script itself starts means that other work took its share.
 """
 
 from __future__ import annotations
