@@ -7,6 +7,8 @@ TORCH ?= default
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 CUDA_BUILD := ^(torch|torchvision|triton|nvidia-[^=]*|cuda-[^=]*)==
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS)
+# They measure nothing: they write the tables of docs/ from what the others measured.
+PAGES := bench/estimate.py bench/performance.py
 export PATH := $(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := true
@@ -78,9 +80,8 @@ types: setup  ## mypy --strict
 check: test lint types docs test-pipeline test-slurm test-mlflow  ## all that CI runs
 
 bench: setup  ## every speed measurement that this machine can do
-	for script in bench/[a-z]*.py; do case $$script in bench/record.py|bench/turns.py|bench/usual_loader.py|bench/estimate.py|bench/performance.py|bench/page.py|bench/sizes.py) ;; *) python $$script || exit 1 ;; esac; done
-	python bench/estimate.py
-	python bench/performance.py
+	for script in $(filter-out $(PAGES), $(wildcard bench/*.py)); do python $$script || exit 1; done
+	for script in $(PAGES); do python $$script || exit 1; done
 
 lock: setup  ## renew requirements.lock from what is installed
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable > requirements.lock

@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.record import case, line, write
-from bench.scale import make_clips
+from bench.lib.big import make_clips
+from bench.lib.record import case, line, write
 
 ROOT = Path(__file__).resolve().parents[1]
 Runner = Literal["snakemake", "dvc"]

@@ -2,10 +2,11 @@
 
     python bench/decode.py [--frames FOLDER] [--rounds 41]
 
-Frames of 340 x 256 pixels as the extract stage stores them (rendered, with a camera's noise), or the JPEG files of a
-folder; one thread. Each decoder is a case, with ours (simplejpeg) as its value and the other as its baseline; one that
-gives other pixels stops the script, and one that is not installed is named as not measured. They take turns, and CPU
-time counts, so that another load of the machine meets all of them.
+Frames of 340 x 256 pixels, or the JPEG files of a folder; one thread. The frames are rendered with a camera's noise and
+encoded by Pillow at quality 88: 4:2:0 as those that the extract stage stores, but not by its encoder. Each decoder is a
+case, with ours (simplejpeg) as its value and the other as its baseline; one that gives other pixels stops the script,
+and one that is not installed is named as not measured. They take turns, and CPU time counts, so that another load of
+the machine meets all of them.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench.record import case, unmeasured, write
-from bench.turns import median_seconds
+from bench.lib.record import case, unmeasured, write
+from bench.lib.turns import median_seconds
 from gsf.data.decode import decode_frames
 
 COUNT, WIDTH, HEIGHT, QUALITY = 64, 340, 256, 88

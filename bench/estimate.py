@@ -3,9 +3,9 @@
     python bench/estimate.py            # renews the tables in docs/scale.md
     python bench/estimate.py --check    # exit code 1 where they are not those of bench/results
 
-Nothing is measured here: rates come from the JSON files, sizes from bench/sizes.py, and what is assumed stands in
-`ASSUMED` and in the page. Where the speed of a GPU is not measured, the hours are given for a range of them, and as the
-formula in clips a second.
+Nothing is measured here: rates come from the JSON files, sizes from bench/lib/sizes.py, and what is assumed stands in
+`ASSUMED` and in the page. Where several machines measured a topic, it is the last one that counts. Where the speed of a
+GPU is not measured, the hours are given for a range of them, and as the formula in clips a second.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.page import renew
-from bench.sizes import KINETICS, SSV2, Benchmark
+from bench.lib.page import renew
+from bench.lib.sizes import KINETICS, SSV2, Benchmark
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, RESULTS = ROOT / "docs/scale.md", ROOT / "bench/results"
@@ -125,12 +125,19 @@ def data_rows(task: Task) -> dict[str, str]:
         "extraction, core hours": f"{core_hours:,.0f}",
         f"extraction, minutes with {jobs} jobs of 2 cores": f"{core_hours * 60 / (2 * jobs):,.0f}",
         "extraction, cost": f"${core_hours * float(ASSUMED['core_hour']):,.2f}",
-        "shards on disk, short side 256, quality 3": f"{frames * low / 1e6:,.0f}-{frames * high / 1e6:,.0f} GB",
+        "shards on disk, short side 256, quality 3": gigabytes(frames * low, frames * high),
+        # A shard's frames lie in its spool until its LMDB file is whole: all of them do where all jobs run at once.
+        f"disk at the peak of their extraction by {jobs} jobs at once": gigabytes(2 * frames * low, 2 * frames * high),
         "`gsf record` of 64 shards and 30 trainings, seconds of CPU": f"{recorded():,.0f}",
         "memory of a training for its lists, MiB, torch included": f"{start['MiB']:,.0f}",
         "clips of the training": f"{size.train * task.epochs / 1e6:,.1f} million",
         f"views of the evaluation ({protocols})": f"{size.reported * task.views / 1e6:,.2f} million",
     }
+
+
+def gigabytes(low: float, high: float) -> str:
+    """A range that is given in kilobytes."""
+    return f"{low / 1e6:,.0f}-{high / 1e6:,.0f} GB"
 
 
 def training_lines() -> list[str]:
@@ -158,25 +165,51 @@ def training_lines() -> list[str]:
 
 
 def rows(topic: str) -> list[dict[str, Any]]:
-    """The cases of a topic, of every machine that measured it."""
-    return [row for path in sorted(RESULTS.glob(f"{topic}-*.json")) for row in json.loads(path.read_text())]
+    """The cases of a topic, of the machine that measured it last: figures of two machines never meet in one table."""
+    return next(iter(by_machine(topic)), [])
+
+
+def by_machine(topic: str) -> list[list[dict[str, Any]]]:
+    """The cases of a topic, a list a machine, the one that measured last first."""
+    found = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{topic}-*.json"))]
+    return sorted(found, key=lambda cases: max(str(row["date"]) for row in cases), reverse=True)
 
 
 def extraction() -> tuple[float, float]:
-    """Core seconds of a frame, and of a video besides, from the two cases of 240 lines."""
-    found = []
-    for row in rows("extract"):
+    """Core seconds of a frame, and of a video besides, from the shortest and the longest videos of 240 lines.
+
+    Of the machine that measured such videos of two lengths, the last one: real videos are measured only where
+    `bench/extract.py` is given some.
+    """
+    lengths = [measured for cases in by_machine("extract") if len(measured := costs(cases)) > 1]
+    if not lengths:
+        raise SystemExit(
+            "bench/results/extract-*.json: no machine has two cases of 240 lines with videos of different lengths, one"
+            " must; run python bench/extract.py --videos FOLDER"
+        )
+    (few, little), *_, (many, much) = lengths[0]
+    frame = (much - little) / (many - few)
+    if frame <= 0:
+        raise SystemExit(
+            "bench/results/extract-*.json: a longer video costs less than a shorter one, must cost more; measure both"
+            " in one run: python bench/extract.py --videos FOLDER"
+        )
+    if frame > little / few:  # a start that costs less than nothing: it is lost in what frames differ in
+        return much / many, 0.0
+    return frame, little - few * frame
+
+
+def costs(cases: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """Frames of a video and core seconds of a video, a pair a length, from the cases of 240 lines."""
+    found = {}
+    for row in cases:
         match = re.fullmatch(
             r"(?:short|videos): (\d+) videos, (\d+) frames, (\d+) processes, short side 240", row["case"]
         )
         if match:
             videos, frames, cores = map(int, match.groups())
-            found.append((frames / videos, cores / row["value"]))  # frames and core seconds of a video
-    (few, little), (many, much) = sorted(found)
-    frame = (much - little) / (many - few)
-    if not 0 < frame < little / few:
-        raise SystemExit("bench/results/extract-*.json: a longer video costs less than a shorter one, must cost more")
-    return frame, little - few * frame
+            found[frames / videos] = cores / float(row["value"])
+    return sorted(found.items())
 
 
 def kilobytes_a_frame() -> tuple[float, float]:
@@ -211,9 +244,10 @@ def loader_rate() -> float:
 
 def gpu_rate() -> tuple[float, str] | None:
     """Clips a second of a training of the published network on a GPU, and on which; None where none is measured."""
-    for row in rows("gpu"):
-        if row["case"] == "resnet50, GSF, Triton, training step" and row["value"]:
-            return 32 / (row["value"] / 1e3), str(row["device"])  # a step of bench/gpu.py has 32 clips
+    for cases in by_machine("gpu"):  # a machine without one measures nothing, and hides no other's
+        for row in cases:
+            if row["case"] == "resnet50, GSF, Triton, training step" and row["value"]:
+                return 32 / (row["value"] / 1e3), str(row["device"])  # a step of bench/gpu.py has 32 clips
     return None
 
 

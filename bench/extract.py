@@ -3,9 +3,9 @@
     python bench/extract.py [--videos FOLDER] [--limit 60] [--rounds 5] [--processes N]
 
 Cases: clips of the built-in benchmark; clips of 2 s at 320x240, where the start of a process weighs most; real videos
-where --videos names a folder. Every way decodes the same videos with the same number of processes at once, in turn,
-round by round; a case is the ratio of medians. Ours includes all that the stage does: hashes, checks, the
-LMDB file, the table and the receipt.
+where --videos names a folder (without it, those of an earlier run stay in the results). Every way decodes the same
+videos with the same number of processes at once, in turn, round by round; a case is the ratio of medians. Ours includes
+all that the stage does: hashes, checks, the LMDB file, the table and the receipt.
 
 A third way is timed beside the two: PyAV in as many worker processes, which decode, scale and encode without a program
 to start and without the stage's checks; its JPEG bytes are others. Memory is the peak of the stage's own process, for
@@ -28,13 +28,14 @@ from fractions import Fraction
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import av
 import numpy as np
 
-from bench.record import case, write
+from bench.lib.record import case, write
 from gsf.project import Project
 from gsf.provenance.hashing import sha256_file, write_atomically
 from gsf.provenance.receipt import StageResult, seal
@@ -242,7 +243,12 @@ def main() -> None:
         cases.append(
             case("memory: 400 videos against 50", "peak", many, "MB", baseline=few, ratio=few / many, goal=FLAT)
         )
-    write("extract", cases)
+    write("extract", cases, group=videos_of)
+
+
+def videos_of(row: dict[str, Any]) -> str:
+    """Which videos a case is about: real ones that were measured before stay when a run without `--videos` ends."""
+    return str(row["case"]).partition(":")[0]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.record import case, line, unmeasured, write
+from bench.lib.record import case, line, unmeasured, write
 from gsf.nn import GSF, create_model
 from gsf.nn.kernels import set_backend
 from tests.nn.transcription import PlainGSF

@@ -6,9 +6,10 @@
     python bench/graph.py --profile  # where the time goes; writes no result
 
 A study here is one benchmark in 64 shards with 30 trainings, each evaluated once. Nothing is trained: outputs are
-placeholders of a few bytes, which is what a runner sees of unchanged outputs (size and time). Wall time decides; the
-seconds of CPU, which another load of the machine hardly changes, stand beside it. Each command is timed once, in a
-process of its own, as users run it. What was measured of other studies stays in the results.
+placeholders of a few bytes, which is what a runner sees of unchanged outputs (size and time). A benchmark has one
+video: what listing the folder of all of them adds, bench/scale.py measures. Wall time decides; the seconds of CPU,
+which another load of the machine hardly changes, stand beside it. Each command is timed once, in a process of its own,
+as users run it. What was measured of other studies stays in the results.
 """
 
 from __future__ import annotations
@@ -27,15 +28,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.record import case, write
+from bench.lib.record import case, write
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 60.0  # seconds, of each command
 FORMATS = {"ssv1": "", "ssv2": "", "k400": "", "diving48": "", "epic100": "  target: action\n"}
 PUBLISHED_AS = {"k400": "kinetics400"}
+OF_PICTURES = {"ssv1"}  # published as folders of JPEG files
 BENCHMARK = """\
 name: {name}
 videos: videos/{name}
+source: {source}
 annotations: data/{name}/annotated/annotations.csv
 published:
   format: {format}
@@ -44,7 +47,7 @@ published:
 {options}shards: {shards}
 on_missing: exclude
 on_unreadable: stop
-extract: {{short_side: 256, jpeg_quality: 3, max_seconds: 600, max_frames: 100000, max_pixels: 40000000}}
+extract: {{{stored}max_seconds: 600, max_frames: 100000, max_pixels: 40000000}}
 labels: {{flip: free}}
 """
 COPIED = ("gsf", "params", "workflow", "profiles", "Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config")
@@ -100,9 +103,18 @@ class Project:
                 shutil.copy2(source, root / name, follow_symlinks=False)
         for name in benchmarks:
             format = PUBLISHED_AS.get(name, name)
-            text = BENCHMARK.format(name=name, format=format, options=FORMATS[name], shards=shards, zeros="0" * 64)
+            pictures = name in OF_PICTURES
+            text = BENCHMARK.format(
+                name=name,
+                source="jpeg_folders" if pictures else "videos",
+                format=format,
+                options=FORMATS[name],
+                shards=shards,
+                stored="" if pictures else "short_side: 256, jpeg_quality: 3, ",
+                zeros="0" * 64,
+            )
             (root / f"params/benchmarks/{name}.yaml").write_text(text)
-            self.put(f"videos/{name}/a.mp4")
+            self.put(f"videos/{name}/a/00001.jpg" if pictures else f"videos/{name}/a.mp4")
         self.put("published/lists.csv")
         rows = [
             f"  gsf-{name}-{i:02d}: {{benchmark: {name}, model: gsf-resnet50-224, recipe: paper-last}}\n"

@@ -28,9 +28,9 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from bench.record import case, write
-from bench.turns import median_seconds
-from bench.usual_loader import (
+from bench.lib.record import case, write
+from bench.lib.turns import median_seconds
+from bench.lib.usual_loader import (
     SEED,
     SEGMENTS,
     SIZE,

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch import Tensor, nn
 
-from bench.record import case, write
-from bench.turns import median_seconds
+from bench.lib.record import case, write
+from bench.lib.turns import median_seconds
 from gsf.nn import create_model
 from gsf.nn.gsf import GSF
 from tests.nn.transcription import PlainGSF

@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.graph import Project as Study
-from bench.record import case, line, write
+from bench.lib.record import case, line, write
 from gsf.pipeline import graph
 from gsf.project import Project
 from tests.pipeline import toy_gsf

@@ -5,7 +5,7 @@
 The size of the LMDB file that the extract stage writes for real clips, by the number of its frames, at 16:9 (bytes
 follow the area). A folder of clips gives one bound of the range, so name at least two: easy ones (smooth, re-encoded)
 and hard ones (sharp, noisy). A case has the folder with the largest frames as its value, that with the smallest as its
-baseline. What the benchmarks take then, bench/sizes.py reckons.
+baseline. What the benchmarks take then, bench/lib/sizes.py reckons.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.extract import make_project
-from bench.record import case, write
+from bench.lib.record import case, write
 from gsf.store import extract
 from gsf.store.reader import ShardReader
 

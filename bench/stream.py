@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from bench.record import case, unmeasured, write
+from bench.lib.record import case, unmeasured, write
 from gsf.data.preprocess import normalize
 from gsf.nn import create_model
 from gsf.params.model import Model

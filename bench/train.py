@@ -23,8 +23,8 @@ from torch import nn, optim
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from bench.record import case, write
-from bench.turns import median_seconds
+from bench.lib.record import case, write
+from bench.lib.turns import median_seconds
 from gsf.data import inventory, manifest
 from gsf.data.clips import TrainingClips, ValidationClips, epoch_order
 from gsf.data.inputs import flipped_labels, shard_paths, split_of

@@ -21,8 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.record import case, unmeasured, write
-from bench.turns import median_seconds
+from bench.lib.record import case, unmeasured, write
+from bench.lib.turns import median_seconds
 from gsf.project import Project
 from gsf.proof.results import videos_digest
 from gsf.proof.verify import verify

@@ -10,6 +10,8 @@ import pytest
 
 from gsf.project import Project
 from tests.mlflow_tables import MadeOnce, unsynced
+from tests.required import lacking
+from tests.shared import shared_folder
 from tests.small_project import make_data
 
 
@@ -25,6 +27,15 @@ def _no_wait_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real data beside the project: what `needs_shared` asks for."""
+    folder = shared_folder()
+    if folder is None:
+        lacking("shared", "NOT TESTED on real data: set GSF_SHARED, or put its folder at ../shared")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 
 def lacking(
-    what: Literal["account", "crate-validator", "postgresql", "slurm", "slurm-accounting"], reason: str
+    what: Literal["account", "crate-validator", "postgresql", "shared", "slurm", "slurm-accounting"], reason: str
 ) -> NoReturn:
     """End a test, or the fixture of several, for want of something."""
     if what in os.environ.get("GSF_MUST", "").split():

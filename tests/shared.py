@@ -1,6 +1,6 @@
 """Real data beside the project: found through GSF_SHARED or at `../shared`, never copied.
 
-Tests that need it skip where it is absent.
+Tests that need it skip where it is absent, unless GSF_MUST says that it is there (tests/required.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,4 @@ def shared_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-needs_shared = pytest.mark.skipif(
-    shared_folder() is None, reason="needs the reference files: set GSF_SHARED or put them at ../shared"
-)
+needs_shared = pytest.mark.usefixtures("shared")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import gpu, record
+from bench import gpu
+from bench.lib import record
 
 SCRIPT = Path(gpu.__file__)
 

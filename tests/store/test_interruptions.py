@@ -22,6 +22,7 @@ from gsf.video.ffmpeg import executable
 from tests.store.small import make_clips, make_project, plan
 
 NAMES = [f"{n:02d}.mp4" for n in range(6)]
+SLOW = 0.3  # seconds
 ROOT = Path(__file__).resolve().parents[2]
 RUN = """
 import os, resource, signal, sys
@@ -53,6 +54,7 @@ class Bench:
     project: Project
     videos: Path
     log: Path
+    slow: Path  # while this file is there, every decoding waits before it begins
     environment: dict[str, str]
     wanted: bytes  # of the shard that an undisturbed extraction wrote
 
@@ -69,11 +71,15 @@ class Bench:
         words = child.communicate(timeout=120)[1]
         return child.returncode, words.decode()
 
+    def begun(self) -> int:
+        """How many decodings have begun since `decoded` was asked."""
+        return len(self.log.read_text().splitlines()) if self.log.exists() else 0
+
     def decoded(self) -> int:
         """How many videos were decoded since the last question."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        count = self.begun()
         self.log.unlink(missing_ok=True)
-        return len(lines)
+        return count
 
     def completes(self, *, decodings: int) -> None:
         self.decoded()
@@ -104,34 +110,42 @@ def bench(tmp_path: Path, clips: tuple[Path, bytes]) -> Bench:
 
 
 def make_bench(root: Path, videos: Path, wanted: bytes) -> Bench:
-    counting, log = root / "ffmpeg", root / "decodings.log"
-    count = f'case "$*" in *mjpeg*) echo one >> "{log}" ;; esac'
+    counting, log, slow = root / "ffmpeg", root / "decodings.log", root / "slow"
+    count = f'case "$*" in *mjpeg*) echo one >> "{log}"; [ ! -e "{slow}" ] || sleep {SLOW} ;; esac'
     counting.write_text(f'#!/bin/sh\n{count}\nexec "{executable()}" "$@"\n')
     counting.chmod(0o755)
     project = make_project(root / "project", videos=videos, short_side=64)
     plan(project, videos)
     environment = {**os.environ, "GSF_FFMPEG": str(counting), "PYTHONPATH": str(ROOT)}
-    return Bench(project, videos, log, environment, wanted)
+    return Bench(project, videos, log, slow, environment, wanted)
 
 
 @pytest.mark.parametrize("seed", [0, *(slowly(n) for n in range(1, 20))])
 def test_kills_at_random_moments_cost_what_was_being_decoded(bench: Bench, seed: int) -> None:
-    draw, kills = random.Random(seed), 0
-    for _ in range(3):
-        child = bench.start()
-        # From the first decoding on; before it there is nothing to lose.
-        deadline = time.monotonic() + 30
-        while child.poll() is None and not bench.log.exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(draw.uniform(0, 0.3))
-        if child.poll() is None:
-            child.send_signal(signal.SIGKILL)
-            kills += 1
-        child.communicate()
-    decodings = bench.decoded()
-    bench.completes(decodings=len(NAMES))
-    assert decodings <= len(NAMES) + 2 * kills
+    draw = random.Random(seed)
+    bench.slow.touch()
+    # Two videos are decoded at once: the six of them take at least three times as long as one waits.
+    kills = sum(killed(bench, after=draw.uniform(0, 2 * SLOW)) for _ in range(3))
+    bench.slow.unlink()
+    assert kills, "no extraction was killed: all had ended before"
+    allowed = len(NAMES) + 2 * kills - bench.decoded()
+    assert allowed >= 0
+    bench.completes(decodings=allowed)
     assert check_shard(bench.shard) == []
+
+
+def killed(bench: Bench, *, after: float) -> bool:
+    """Start an extraction and kill it so many seconds after its first decoding; False where it has ended by then."""
+    before, child, deadline = bench.begun(), bench.start(), time.monotonic() + 60
+    # From the first decoding on: before it there is nothing to lose.
+    while child.poll() is None and bench.begun() == before and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(after)
+    alive = child.poll() is None
+    if alive:
+        child.send_signal(signal.SIGKILL)
+    child.communicate()
+    return alive
 
 
 @pytest.mark.parametrize("moment", ["write_atomically", "_link", slowly("write_shard"), slowly("seal")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import performance
-from bench.record import case, unmeasured
+from bench.lib.record import case, unmeasured
 from bench.stream import Side
 
 

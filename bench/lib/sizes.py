@@ -32,8 +32,8 @@ class Benchmark:
         return self.train + self.reported
 
     def frames(self, rate: int | None) -> float:
-        """Frames that are stored; a rate above that of the videos would only repeat frames."""
-        return self.seconds * min(self.fps, rate or self.fps)
+        """Frames that are stored; a rate above that of the videos repeats frames, which are stored again."""
+        return self.seconds * (rate or self.fps)
 
 
 SSV1 = Benchmark("Something-Something V1", 86_017, 11_522, (86_017 + 11_522) * 4.0, 12.0)  # folders of JPEG files

@@ -1,13 +1,16 @@
 """Results of the speed scripts: one JSON file a topic and machine, `bench/results/<topic>-<machine>.json`.
 
-Each case is `{case, metric, value, unit, baseline, ratio, goal, met, command, device, versions, date}`; `ratio` is ours
-against the baseline of the same run, higher is better. A goal that is not met stays in the list, with `met: false`.
+Each case is `{case, metric, value, unit, baseline, ratio, goal, met, command, device, versions, date, load}`; `ratio`
+is ours against the baseline of the same run, higher is better. A goal that is not met stays in the list, with
+`met: false`. `load` is how many processes wanted a core in the five minutes before the results were written, as a mean:
+more than the script itself starts means that other work took its share.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import os
 import platform
 import re
 import sys
@@ -16,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 PACKAGES = (
     "torch",
     "torchvision",
@@ -115,6 +118,7 @@ def write(
         "device": device,
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "load": round(os.getloadavg()[1], 1),
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{topic}-{device}.json"
