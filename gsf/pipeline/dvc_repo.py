@@ -1,4 +1,4 @@
-"""Opening the project's DVC repository."""
+"""Opening the project's DVC repository, and what is asked of it there."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def locked(repo: Any) -> Iterator[None]:
 
     with lock_repo(repo):
         yield
+
+
+def pipeline_stages(repo: Any) -> list[Any]:
+    """The stages of the project's dvc.yaml.
+
+    A repository may hold more: files that `dvc add` tracks, and the stages of a dvc.yaml in a folder.
+    """
+    from dvc.stage import PipelineStage
+
+    return [
+        stage for stage in repo.index.stages if isinstance(stage, PipelineStage) and stage.path_in_repo == "dvc.yaml"
+    ]
 
 
 def changed(repo: Any) -> set[str]:
