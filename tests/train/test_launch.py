@@ -1,4 +1,4 @@
-"""The processes that the launcher starts on a node: how they share its cores, also with those that load clips, and end."""
+"""The processes that the launcher starts on a node: they share its cores, also those that load clips, and end."""
 
 from __future__ import annotations
 
