@@ -6,6 +6,7 @@ It is another user's, or on a file system that is mounted read-only: then nobody
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ import pytest
 
 from gsf.data import inventory, manifest
 from gsf.pipeline import study
+from gsf.project import Project
 from gsf.store import extract
 from gsf.video import render
 from tests.pipeline.tiny import ROOT, Clone, ToyClone
+from tests.provenance.finished import finish
 from tests.unprivileged import mounted_read_only, obeying, read_only
 
 CLEAN, NOTHING = "Data and pipelines are up to date", "Nothing to be done"
@@ -122,16 +125,19 @@ def test_a_verb_that_has_to_write_says_that_the_file_system_is_read_only(tmp_pat
     assert "Traceback" not in said
 
 
-def test_published_results_are_verified_on_a_read_only_file_system() -> None:
+def test_a_study_is_verified_where_all_of_its_project_is_mounted_read_only(small_data: Project, tmp_path: Path) -> None:
+    project = finish(small_data, tmp_path / "project")
     done = subprocess.run(
-        mounted_read_only(ROOT, sys.executable, "-m", "gsf", "verify", "demo"),
-        cwd=ROOT,
+        mounted_read_only(project.root, sys.executable, "-m", "gsf", "verify", "demo", "--deep"),
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "OK: nothing is broken" in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.pipeline
