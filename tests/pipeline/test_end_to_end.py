@@ -163,4 +163,4 @@ def test_one_added_video_rebuilds_one_shard_only_and_new_times_none(
         clone.run("gsf", "sync")
         assert NOTHING in clone.snakemake("-n", "data/own/manifest.csv")
     else:
-        assert ran_by_snakemake(clone, text) == ["inventory@own", "manifest@own"]
+        assert ran_by_snakemake(clone, text) == ["inventory@own"]  # whose small tables are compared by content
