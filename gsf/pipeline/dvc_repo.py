@@ -1,4 +1,4 @@
-"""Opening the project's DVC repository."""
+"""Opening the project's DVC repository, and what is asked of it there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,32 @@ def locked(repo: Any) -> Iterator[None]:
         yield
 
 
+def pipeline_stages(repo: Any) -> list[Any]:
+    """The stages of the project's dvc.yaml.
+
+    A repository may hold more: files that `dvc add` tracks, and the stages of a dvc.yaml in a folder.
+    """
+    from dvc.stage import PipelineStage
+
+    return [
+        stage for stage in repo.index.stages if isinstance(stage, PipelineStage) and stage.path_in_repo == "dvc.yaml"
+    ]
+
+
 def changed(repo: Any) -> set[str]:
     """The stages of which DVC finds an input, a parameter, the command or an output changed, or lacks an output."""
     status = repo.status()
     return {name for name, reasons in status.items() if any(reason != "always changed" for reason in reasons)}
+
+
+def bring_back(project: Project, name: str) -> bool:
+    """Put an output of the project that is gone where it was, if it is recorded and in DVC's cache; whether it is."""
+    if not (project.root / "dvc.lock").is_file():
+        return False  # nothing was ever recorded
+    with opened(project, purpose=f"bring back {name}") as repo:
+        for stage in pipeline_stages(repo):
+            for out in stage.outs:
+                if out.def_path == name and not out.changed_cache():
+                    out.checkout()
+                    return True
+    return False

@@ -208,7 +208,7 @@ def _stage_from_json(item: dict[str, Any]) -> Stage:
 def _ask_dvc(project: Project) -> list[Stage]:
     with dvc_repo.opened(project, purpose="resolve its stages") as repo:
         content = cache(lambda file: read_yaml(project.root / file))  # of a parameter file that many stages name
-        return [_resolved(project, item, content) for item in repo.index.stages]
+        return [_resolved(project, item, content) for item in dvc_repo.pipeline_stages(repo)]
 
 
 def _resolved(project: Project, item: Any, content: Content) -> Stage:

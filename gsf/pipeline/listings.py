@@ -1,16 +1,46 @@
-"""Listing the folders of videos that lie outside the project, for Snakemake, which has no job for that."""
+"""Listing the folders of videos that lie outside the project: the stage scan, and the start of Snakemake and of sync.
+
+Who pulled what the stages wrote needs no videos, so that their folder may be absent. The listing that is here then
+stays as it is, and no stage runs because of it.
+"""
 
 from __future__ import annotations
 
+import sys
+
+from gsf.params.base import load
+from gsf.params.benchmark import Benchmark
+from gsf.pipeline import dvc_repo
 from gsf.pipeline.study import read_plan
 from gsf.project import Project
 
 
 def refresh_listings(project: Project) -> None:
-    """List the folders of videos that lie outside; a listing is rewritten only where its folder changed."""
-    scanned = read_plan(project).scanned
-    if scanned:
-        from gsf.data import listing
+    """List the folders of videos of the active study, for Snakemake, which has no job for that."""
+    for benchmark in read_plan(project).scanned:
+        list_videos(project, benchmark)
 
-        for benchmark in scanned:
-            listing.run(project, benchmark)
+
+def list_videos(project: Project, benchmark: str) -> bool:
+    """Write the listing of a benchmark's folder of videos; returns whether it changed, else it is left alone.
+
+    Where there is no folder, an earlier listing is kept, and stderr says so. Without one that is a DataError.
+    """
+    from gsf.data import listing
+
+    params = load(Benchmark, project.params_file("benchmarks", benchmark))
+    folder = project.root / params.videos
+    if params.render is not None or folder.exists() or not _has_listing(project, benchmark):
+        return listing.run(project, benchmark)
+    print(
+        f"{folder}: is not there, must hold the videos of {benchmark}; its listing is kept, and a stage that has to"
+        f" read videos will stop: put them there, or set `videos` in params/benchmarks/{benchmark}.yaml",
+        file=sys.stderr,
+    )
+    return False
+
+
+def _has_listing(project: Project, benchmark: str) -> bool:
+    """Whether there is an earlier listing; `dvc repro` has removed it by the time it runs the stage."""
+    known = project.listing(benchmark)
+    return known.is_file() or dvc_repo.bring_back(project, project.relative(known))

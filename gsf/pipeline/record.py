@@ -63,7 +63,7 @@ def commit(project: Project, names: Collection[str]) -> None:
     """
     with dvc_repo.opened(project, purpose="commit the outputs of its stages") as repo, dvc_repo.locked(repo):
         new = dvc_repo.changed(repo).intersection(names)
-        stages = [stage for stage in repo.index.stages if stage.name in new]
+        stages = [stage for stage in dvc_repo.pipeline_stages(repo) if stage.name in new]
         for stage in stages:
             stage.save()
             stage.commit()

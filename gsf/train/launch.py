@@ -15,7 +15,8 @@ from gsf.errors import PreemptedError
 from gsf.machine import usable_cores
 from gsf.train.nodes import Share, all_here, nodes_of_job, share_of_node, srun
 
-PATIENCE = 60.0  # seconds for a process to save and end, before it is killed
+PATIENCE = 60.0  # seconds for a process that is ended because another failed, before it is killed
+SAVING = 600.0  # the same for one that was asked to make room: a state takes minutes on a slow disk
 _FORWARDED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 _LOADERS = "GSF_WORKERS"
 _MOST_LOADERS = 8  # of each process by default, as of one that trains alone (gsf/data/loader.py, which imports torch)
@@ -40,7 +41,7 @@ def launch(count: int, arguments: Sequence[str]) -> int:
         with _forwarding([spread]):
             return _shell_code(spread.wait())
     share = share_of_node(count) or all_here(count)
-    group = [_start(rank, share, arguments) for rank in share.ranks]
+    group = _start_all(share, arguments)
     with _forwarding(group):
         code = _wait(group, share)
     # Slurm ends all launchers where one fails. The first process is still saving when the others have made room.
@@ -70,6 +71,18 @@ def _forwarding(group: Sequence[Process]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _start_all(share: Share, arguments: Sequence[str]) -> list[Process]:
+    """The processes of a share; where one cannot be started, those before it are ended: they would wait for it."""
+    group: list[Process] = []
+    try:
+        for rank in share.ranks:
+            group.append(_start(rank, share, arguments))
+    except BaseException:
+        _end(group)
+        raise
+    return group
+
+
 def _start(rank: int, share: Share, arguments: Sequence[str]) -> Process:
     numbers = {"RANK": rank, "LOCAL_RANK": rank - share.first, "WORLD_SIZE": share.count, "MASTER_PORT": share.port}
     names = {name: str(number) for name, number in numbers.items()} | {"MASTER_ADDR": share.address}
@@ -84,8 +97,10 @@ def _wait(group: Sequence[Process], share: Share) -> int:
         codes = [process.poll() for process in group]
         failed = next((code for code in codes if code), 0)
         if failed or all(code is not None for code in codes):
-            # After a signal to all each one ends by itself, the first one when it has saved.
-            _end(group, ask=failed != PreemptedError.EXIT_CODE)
+            if failed == PreemptedError.EXIT_CODE:
+                _wait_for(group, SAVING)  # after a signal to all: each ends by itself, the first when it has saved
+            else:
+                _end(group)
             if failed < 0:  # it left no message of its own
                 rank, name = share.ranks[codes.index(failed)], signal.Signals(-failed).name
                 said = f"process {rank} of {share.count} was ended by {name}"
@@ -99,11 +114,16 @@ def _shell_code(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _end(group: Sequence[Process], *, ask: bool) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _end(group: Sequence[Process]) -> None:
     for process in group:
-        if ask and process.poll() is None:
+        if process.poll() is None:
             process.terminate()
+    _wait_for(group, PATIENCE)
+
+
+def _wait_for(group: Sequence[Process], seconds: float) -> None:
+    """Until all have ended; who has not by then is killed."""
+    deadline = time.monotonic() + seconds
     for process in group:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))

@@ -31,9 +31,9 @@ def _data_stage(args: argparse.Namespace) -> None:
 
     project = Project.here()
     if args.stage == "scan":
-        from gsf.data import listing
+        from gsf.pipeline.listings import list_videos
 
-        changed = listing.run(project, args.benchmark)
+        changed = list_videos(project, args.benchmark)
         print(f"{args.benchmark}: the listing {'changed' if changed else 'is as it was'}")
         return
     if args.stage == "annotate":

@@ -1,4 +1,4 @@
-"""Videos that are added, and what each runner starts then: on the real graph, with toy stages."""
+"""Videos that are added, or not there at all, and what each runner starts then: on the real graph, with toy stages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gsf.data.init.own import init_benchmark
+from gsf.errors import DataError
 from gsf.pipeline import graph, study
 from gsf.pipeline.record import record
 from gsf.pipeline.sync import sync
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.pipeline
 
 NOTHING = "Nothing to be done"
 CLEAN = "scan@own:\n\talways changed\n"
+KEPT = "videos: is not there, must hold the videos of own; its listing is kept"
 NAMES = [f"{label}/{number}.mp4" for label in ("left", "right") for number in range(10)]
 AFTER = [
     *(f"evaluate@tiny-{run}-s0-{protocol}" for run in ("gsf", "tsn") for protocol in ("2x1x1", "2x2x1")),
@@ -176,22 +178,57 @@ def test_what_dvc_ran_alone_is_noticed_without_sync(clone: ToyClone) -> None:
     assert extracted == [f"extract@own-{shard_of(NAMES[0], 2)}"]
 
 
-def test_a_fresh_clone_that_pulled_starts_the_new_extraction_only(clone: ToyClone, tmp_path: Path) -> None:
+@pytest.fixture
+def fresh(clone: ToyClone, tmp_path: Path) -> ToyClone:
+    """A clone without the folder of videos, of one that recorded and pushed all; it has pulled nothing yet."""
     record(clone.project)
-    clone.run("git", "add", ".")
-    clone.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "results")
+    (clone.root / ".git/info/exclude").write_text("/videos\n")
+    clone.run("git", "rm", "-rq", "--cached", "videos")
+    clone.commit("results")
     clone.dvc("remote", "add", "-d", "--local", "store", str(tmp_path / "store"))
     clone.dvc("push")
     clone.run("git", "clone", "-q", str(clone.root), str(tmp_path / "fresh"))
     fresh = opened(tmp_path / "fresh")
     fresh.dvc("remote", "add", "-d", "--local", "store", str(tmp_path / "store"))
+    return fresh
+
+
+def test_a_fresh_clone_that_pulled_starts_the_new_extraction_only(clone: ToyClone, fresh: ToyClone) -> None:
     fresh.dvc("pull")
-    shutil.copytree(clone.root / "videos", fresh.root / "videos", dirs_exist_ok=True)
+    shutil.copytree(clone.root / "videos", fresh.root / "videos")
     sync(fresh.project)
     assert NOTHING in fresh.snakemake("-n")
     add(fresh, "left/n1.mp4")
     fresh.snakemake()
     assert fresh.ran() == sorted(["inventory@own", "extract@own-a01", *AFTER])
+
+
+def test_a_fresh_clone_without_the_videos_has_nothing_to_run(
+    fresh: ToyClone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh.dvc("pull")
+    listed = fresh.project.listing("own").read_bytes()
+    assert sync(fresh.project).stale == ()
+    assert capsys.readouterr().err.count(KEPT) == 1
+    said = fresh.snakemake("-n")
+    assert (NOTHING in said, said.count(KEPT)) == (True, 1)
+    assert fresh.dvc("status") == CLEAN
+    assert fresh.dvc("repro").count(KEPT) == 1  # it has removed the listing by then
+    assert fresh.ran() == []
+    assert fresh.project.listing("own").read_bytes() == listed
+    fresh.run("git", "diff", "--exit-code", "dvc.lock")
+    assert sync(fresh.project).stale == ()
+    assert NOTHING in fresh.snakemake("-n")
+
+    fresh.edit("params/benchmarks/own.yaml", "on_missing: stop", "on_missing: exclude")
+    assert "videos: cannot be listed" in fresh.snakemake(fails=True)  # as the toy puts it
+
+
+def test_without_videos_and_listing_there_is_nothing_to_go_by_until_it_is_pulled(fresh: ToyClone) -> None:
+    with pytest.raises(DataError, match=r"videos: is not a folder.*set `videos`"):
+        sync(fresh.project)
+    fresh.dvc("pull", "scan@own")
+    assert "scan@own" in sync(fresh.project).current
 
 
 def test_record_tells_snakemake_all_again_where_its_notes_are_gone(clone: ToyClone) -> None:

@@ -1,8 +1,12 @@
-"""Projects on shared file systems: `data/`, or all of it, can be read and not written."""
+"""Projects on shared file systems: `data/`, or all of it, can be read and not written.
+
+It is another user's, or on a file system that is mounted read-only: then nobody may write, and errors are others.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,10 +16,12 @@ import pytest
 
 from gsf.data import inventory, manifest
 from gsf.pipeline import study
+from gsf.project import Project
 from gsf.store import extract
 from gsf.video import render
-from tests.pipeline.tiny import Clone, ToyClone
-from tests.unprivileged import obeying, read_only
+from tests.pipeline.tiny import ROOT, Clone, ToyClone
+from tests.provenance.finished import finish
+from tests.unprivileged import mounted_read_only, obeying, read_only
 
 CLEAN, NOTHING = "Data and pipelines are up to date", "Nothing to be done"
 OF_GSF = ["evaluate@tiny-gsf-s0-2x1x1", "evaluate@tiny-gsf-s0-2x2x1", "report", "train@tiny-gsf-s0"]
@@ -110,17 +116,47 @@ def test_all_behind_the_data_works_where_data_is_read_only_and_of_another_user(e
     assert "docs/storage.md" in writing["errors"]
 
 
+def test_a_verb_that_has_to_write_says_that_the_file_system_is_read_only(tmp_path: Path) -> None:
+    clone = Clone(tmp_path / "clone")
+    command = mounted_read_only(clone.root, sys.executable, "-m", "gsf", "study", "tiny")
+    said = clone.run(*command, fails=True)
+    assert f"error: {clone.root}/params/.plan.yaml" in said
+    assert ": Read-only file system, must be open to this account; in a project that others own" in said
+    assert "Traceback" not in said
+
+
+def test_a_study_is_verified_where_all_of_its_project_is_mounted_read_only(small_data: Project, tmp_path: Path) -> None:
+    project = finish(small_data, tmp_path / "project")
+    done = subprocess.run(
+        mounted_read_only(project.root, sys.executable, "-m", "gsf", "verify", "demo", "--deep"),
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OK: nothing is broken" in done.stdout
+    assert done.stderr == ""
+
+
 @pytest.mark.pipeline
-def test_both_runners_work_where_data_is_read_only_and_of_another_user(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["of another user", "mounted"])
+def test_both_runners_work_where_data_is_read_only(tmp_path: Path, how: str) -> None:
     clone = ToyClone(tmp_path / "clone")
+    data = clone.root / "data"
     clone.start()
     clone.dvc("repro")
     clone.ran()
-    read_only(clone.root / "data")
-    before = files(clone.root / "data")
+    if how == "mounted":
+        as_told = mounted_read_only(data)
+    else:
+        as_told = obeying()
+        read_only(data)
+    before = files(data)
 
     def run(*words: str) -> str:
-        return clone.run(*obeying(sys.executable, *words))
+        return clone.run(*as_told, sys.executable, *words)
 
     clone.edit("params/models/gsf-tiny.yaml", "dropout: 0.0", "dropout: 0.5")
     run("-m", "dvc", "repro")
@@ -135,4 +171,4 @@ def test_both_runners_work_where_data_is_read_only_and_of_another_user(tmp_path:
     assert "DVC now knows 12 stages" in run("-c", ENGINE.format(verb="record"))
     assert NOTHING in run("-m", "snakemake", "-n")
     assert CLEAN in run("-m", "dvc", "status")
-    assert files(clone.root / "data") == before
+    assert files(data) == before

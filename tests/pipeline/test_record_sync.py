@@ -193,7 +193,8 @@ def test_what_a_cluster_refuses_to_run_leaves_no_earlier_result_that_passes_for_
     clone.add_program("sbatch", ["sh", "-c", "echo sbatch: error: invalid partition >&2; exit 1"])
     clone.add_program("sacct", ["false"])  # which may be missing here, and another cluster's would answer
     said = clone.run(*SNAKEMAKE, fails=True)
-    assert "The error message was 'sbatch: error: invalid partition'" in said
+    refused = "The error message was 'sbatch: error: invalid partition'"
+    assert said.count(refused) == 3  # at first, and with each of the profile's retries
     assert clone.ran() == []
     clone.snakemake()
     assert clone.ran() == OF_GSF
@@ -239,6 +240,22 @@ def test_record_gives_dvc_what_changed_and_leaves_the_rest_alone(
     assert len(record(clone.project).complete) == 12
     assert sorted(committed) == OF_GSF
     agree(clone)
+
+
+def test_what_else_dvc_has_in_the_project_is_left_alone(clone: ToyClone) -> None:
+    """A file that `dvc add` tracks, which is a stage without a name for DVC, and a stage of another dvc.yaml."""
+    (clone.root / "x.bin").write_bytes(b"x")
+    clone.dvc("add", "x.bin")
+    other = clone.root / "elsewhere/dvc.yaml"
+    other.parent.mkdir()
+    other.write_text("stages:\n  report:\n    cmd: touch ran\n    outs:\n      - ran\n")
+    clone.project.work("graph.json").unlink()
+    assert len(record(clone.project).complete) == 12
+    done = sync(clone.project)
+    assert (len(done.current), done.stale) == (12, ())
+    assert NOTHING in clone.snakemake("-n")
+    assert set(json.loads(clone.dvc("status", "--json"))) == {"elsewhere/dvc.yaml:report"}
+    assert not (other.parent / "dvc.lock").exists()
 
 
 def forge(**changes: object) -> Callable[[ToyClone], None]:

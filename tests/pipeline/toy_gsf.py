@@ -21,6 +21,7 @@ from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.pipeline import graph
 from gsf.pipeline.code_deps import expand
+from gsf.pipeline.listings import list_videos
 from gsf.project import Project
 from gsf.provenance.hashing import canonical_json, sha256_bytes, sha256_file, write_atomically
 from gsf.provenance.params_used import portable
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     resolved = graph.load(project)
     stage = next(stage for stage in resolved.stages if shlex.split(stage.cmd) == ["gsf", *argv])
     if stage.group == "scan":
-        listing.run(project, stage.key)
+        list_videos(project, stage.key)
         return 0
     if os.environ.get("TOY_FAIL") == stage.name:
         print(f"{stage.name} fails as told", file=sys.stderr)

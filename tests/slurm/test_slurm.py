@@ -129,6 +129,7 @@ def test_a_training_that_slurm_refuses_leaves_no_earlier_result_that_passes_for_
     before = jobs_so_far(node)
     assert start(clone).wait(900) == 1
     assert "invalid partition specified: nowhere" in said(clone)
+    assert said(clone).count("SLURM sbatch failed.") == 3  # at first, and with each of the profile's retries
     assert jobs_so_far(node) <= before
     clone.edit(PROFILE, "slurm_partition: nowhere", "slurm_partition: main")
     ends_well(start(clone), clone)
@@ -151,7 +152,7 @@ def test_jobs_of_an_array_wait_for_no_other_and_only_the_one_that_is_cancelled_r
 ) -> None:
     clone.edit("params/benchmarks/mini.yaml", "jpeg_quality: 5", "jpeg_quality: 6")
     before = jobs_so_far(node)
-    at_once = ("--set-threads", "extract=1")  # on a node of two cores
+    at_once = ("--set-threads", "extract=1", "--set-resources", "extract:mem_mb=500")  # on a small node of two cores
     head = start(clone, "data/mini/manifest.csv", *at_once, TOY_ONCE=f"hang extract@mini-{slow}")
     wait_for(lambda: misbehaved(clone), seconds=300, what="the extraction to start")
     wait_for(

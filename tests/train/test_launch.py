@@ -1,11 +1,14 @@
-"""The processes of a node share its cores, also those that load clips."""
+"""The processes that the launcher starts on a node: they share its cores, also those that load clips, and end."""
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,13 @@ from gsf.train import launch as launching
 from gsf.train.launch import launch, loaders_of_each
 from tests.pipeline.tiny import ROOT
 
+SAVES = """\
+#!/bin/sh
+[ "$RANK" = 0 ] || exit 75
+sleep 1
+echo state > "{folder}/state"
+exit 75
+"""
 TELLS = '#!/bin/sh\necho "$GSF_WORKERS" > "{folder}/$RANK"\n'
 
 
@@ -74,6 +84,48 @@ def test_loaders_that_the_user_asks_for_are_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setenv("GSF_WORKERS", "12")
     assert launch(2, []) == 0
     assert [(said / rank).read_text() for rank in ("0", "1")] == ["12\n"] * 2
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """What the launcher starts in place of Python."""
+    program = folder / "stand-in"
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
+def test_the_process_that_saves_is_waited_for_when_the_others_have_made_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stand_in(monkeypatch, tmp_path, SAVES.format(folder=tmp_path))
+    monkeypatch.setattr(launching, "PATIENCE", 0.1)  # as of others after a failure
+    assert launch(2, []) == 75
+    assert (tmp_path / "state").read_text() == "state\n"
+
+
+def test_a_process_that_never_makes_room_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(monkeypatch, tmp_path, '#!/bin/sh\n[ "$RANK" = 0 ] && exec sleep 3600\nexit 75\n')
+    monkeypatch.setattr(launching, "SAVING", 0.1)
+    assert launch(2, []) == 75
+
+
+def test_where_a_process_cannot_be_started_those_before_it_are_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stand_in(monkeypatch, tmp_path, "#!/bin/sh\nexec sleep 3600\n")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*command: Any, **options: Any) -> subprocess.Popen[bytes]:
+        if started:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(popen(*command, **options))
+        return started[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        launch(2, [])
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
 
 
 @pytest.mark.parametrize(("given", "each"), [("", str(loaders_of_each(2))), ("5", "5")])
