@@ -20,7 +20,7 @@ from gsf.project import Project
 from gsf.store import extract
 from gsf.video import render
 from tests.pipeline.tiny import ROOT, Clone, ToyClone
-from tests.provenance.finished import finish
+from tests.proof.finished import finish
 from tests.unprivileged import mounted_read_only, obeying, read_only
 
 CLEAN, NOTHING = "Data and pipelines are up to date", "Nothing to be done"
