@@ -35,9 +35,9 @@ from gsf.store import extract
 from gsf.tables import write_table
 from tests.data.project import make_video
 from tests.data.published.small import write
+from tests.proof import finished
 from tests.proof.drawn import draw
 from tests.proof.finished import PROTOCOL, REPOSITORY, STUDY, commit, git, write_lock
-from tests.provenance import finished
 
 RUNS = {"tsn-s0": "arrow", "gsf-s0": "arrow", "gsf_mine-s0": "mine", "gsf_own": "own"}
 STUDY_FILE = f"""\
