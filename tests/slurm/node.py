@@ -260,9 +260,13 @@ class Node:
         self._wait(lambda: says(*listed).splitlines() == idle, "slurmd")
 
     def _child(self, *command: str, user: str | None = None) -> None:
-        groups: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        options: dict[str, Any] = {"start_new_session": True}  # Ctrl-C is for the tests, which then end them in order
+        if user is not None:
+            options |= {"user": user, "group": user, "extra_groups": []}
         with (self.folder / "log" / f"{command[0]}.out").open("ab") as log:
-            self._children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **groups))
+            self._children.append(
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
+            )
 
     def _wait(self, ready: Callable[[], object], what: str, *, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
