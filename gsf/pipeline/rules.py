@@ -29,8 +29,9 @@ ABSENT = "absent"  # instead of a digest
 class Rules:
     """The graph in Snakemake's terms.
 
-    Files that a rule writes are inputs, compared as Snakemake does. Files that none writes (code, annotations,
-    listings) are compared by content, as parameters: `git checkout` gives them new times without a change.
+    Files that a stage writes are inputs, compared as Snakemake does; a listing is written only when it changes. Files
+    that none writes (code, annotations) are compared by content, as parameters: `git checkout` gives them new times
+    without a change.
     """
 
     def __init__(self, project: Project, resolved: Graph) -> None:
