@@ -34,20 +34,38 @@ def test_a_folder_that_is_there_is_listed(project: Project) -> None:
     assert list_videos(project, "toy")
 
 
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("not there", "videos: is not a folder, must hold the videos of toy"),
+        ("empty", r"a\.mp4: cannot be read"),  # as a disk leaves it that is not mounted
+    ],
+)
 def test_a_listing_is_kept_where_its_folder_is_gone_and_who_needs_the_videos_says_so(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str, error: str
 ) -> None:
     shutil.rmtree(project.root / "videos")
+    if how == "empty":
+        (project.root / "videos").mkdir()
     listed = project.listing("toy").read_bytes()
     monkeypatch.chdir(project.root)
     assert main(["scan", "toy"]) == 0
     said = capsys.readouterr()
     assert said.out == "toy: the listing is as it was\n"
-    assert said.err.startswith(f"{project.root}/videos: is not there, must hold the videos of toy; its listing is kept")
+    assert said.err.startswith(f"{project.root}/videos: is {how}, must hold the videos of toy; its listing is kept")
     assert said.err.endswith("set `videos` in params/benchmarks/toy.yaml\n")
     assert project.listing("toy").read_bytes() == listed
-    with pytest.raises(DataError, match=r"videos: is not a folder, must hold the videos of toy"):
+    with pytest.raises(DataError, match=error):
         inventory.run(project, "toy")
+
+
+def test_an_empty_folder_is_listed_where_nothing_was_listed_before(project: Project) -> None:
+    for path in (project.root / "videos").iterdir():
+        path.unlink()
+    project.listing("toy").write_text("path,bytes,mtime_ns\n")
+    assert not list_videos(project, "toy")
+    project.listing("toy").unlink()
+    assert list_videos(project, "toy")
 
 
 def test_a_folder_that_is_gone_is_an_error_without_a_listing(project: Project) -> None:
