@@ -142,7 +142,7 @@ def test_what_a_killed_extraction_finished_is_not_decoded_again(tmp_path: Path) 
     names = [f"{n:02d}.mp4" for n in range(12)]
     videos = make_clips(tmp_path / "videos", *names, frames=20)
     slow = videos / "99.mp4"
-    run_ffmpeg("-f", "lavfi", "-i", "testsrc=size=1280x720:rate=25", "-t", "30", "-preset", "ultrafast", slow)
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc=size=1280x720:rate=25", "-t", "20", "-preset", "ultrafast", slow)
     project = make_project(tmp_path / "project", videos=videos)
     plan(project, videos)
     child = start(project)
