@@ -24,17 +24,13 @@ def splits_of(
         shares: of each class.
 
     Copies share a split. So do segments of one recording, since they look alike, unless people have parted it: then
-    each new segment is dealt by itself.
+    each new segment is dealt by itself. What its rows say now outweighs what was said of rows that are gone.
     """
     labels = {row.id: row.label for row in source.rows}
-    fixed = {name: split for name, split in earlier.splits.items() if name in labels}
-    fixed |= {row.id: row.split for row in source.rows if row.split is not None}
+    fixed = {row.id: split for row in source.rows if (split := row.split or earlier.split_of(row)) is not None}
     by_path: dict[str, list[Labelled]] = defaultdict(list)
     for row in source.rows:
         by_path[row.path].append(row)
-    before: dict[str, set[Split]] = defaultdict(set)
-    for known in earlier.rows:
-        before[known.path].add(known.split)
 
     groups: list[list[str]] = []
     for paths in copies:
@@ -44,7 +40,7 @@ def splits_of(
             groups.append(names)
             continue
         said = {fixed[name] for name in names if name in fixed}
-        said |= {split for path in paths for split in before[path]}
+        said = said or {split for path in paths for split in earlier.splits_of_path.get(path, ())}
         if len(said) > 1:
             groups += [[name] for name in names]
             continue

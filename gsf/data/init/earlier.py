@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gsf.data.annotations import Annotation, read_annotations
 from gsf.data.columns import Split
-from gsf.data.init.sources import LABELS_FILE, Kind, Source
+from gsf.data.init.sources import LABELS_FILE, Kind, Labelled, Source
 from gsf.errors import DataError, ParamsError
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
@@ -22,10 +24,26 @@ class Earlier:
     rows: tuple[Annotation, ...]
     is_annotated: bool  # whether there is a file of annotations
 
-    @property
-    def splits(self) -> dict[str, Split]:
+    @cached_property
+    def splits(self) -> Mapping[str, Split]:
         """By id."""
         return {row.id: row.split for row in self.rows}
+
+    @cached_property
+    def splits_of_path(self) -> Mapping[str, frozenset[Split]]:
+        """Those of the rows of each video."""
+        found: dict[str, set[Split]] = defaultdict(set)
+        for row in self.rows:
+            found[row.path].add(row.split)
+        return {path: frozenset(splits) for path, splits in found.items()}
+
+    def split_of(self, row: Labelled) -> Split | None:
+        """By id, or that of its path: a whole video keeps its split where the column `id` came later, or changed."""
+        split = self.splits.get(row.id)
+        if split is None and not row.is_segment:
+            of_path = self.splits_of_path.get(row.path, frozenset())
+            split = next(iter(of_path)) if len(of_path) == 1 else None
+        return split
 
 
 def kind_of(where: str, existing: Benchmark | None, asked: Kind | None) -> Kind:

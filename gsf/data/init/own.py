@@ -86,20 +86,27 @@ def init_benchmark(
     notes = notes_on(found, splits) if existing else [*notes_on(found, splits), *decided.notes]
     if existing is not None and (flip, flip_pairs, shards) != (None, None, None):
         notes.append(f"{where} was kept: edit it to change flip, pairs or shards")
-    flips, before = (existing or asked).labels, earlier.splits
+    flips = (existing or asked).labels
     return InitSummary(
         name=name,
         files=tuple(sorted({project.relative(item.path) for item in plan.files})),
         kept=tuple(sorted(project.relative(path) for path in plan.kept)),
         counts=counts_of(found, splits),
         segments_of=len(found.bytes) if found.has_segments else None,
-        added=sum(row.id not in before for row in found.rows),
-        removed=len(before.keys() - splits.keys()),
+        added=sum(earlier.split_of(row) is None for row in found.rows),
+        removed=_removed(earlier, found),
         repeated=tuple(group for group in copies if len(group) > 1),
         flip=flips.flip,
         flip_pairs=tuple((one, other) for one, other in flips.flip_pairs),
         notes=(*notes, *(additions.notes if additions is not None else ())),
     )
+
+
+def _removed(earlier: Earlier, found: Source) -> int:
+    """Rows of which nothing is left; a whole video that is there under another id is no such one."""
+    ids = {row.id for row in found.rows}
+    gone = (row for row in earlier.rows if row.id not in ids)
+    return sum(row.start_frame is not None or row.path not in found.bytes for row in gone)
 
 
 def _additions(project: Project, earlier: Earlier, found: Source) -> Additions | None:
