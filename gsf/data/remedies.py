@@ -21,7 +21,8 @@ from gsf.project import Project
 from gsf.provenance.receipt import Receipt
 
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")  # what a message shows of a file
-_REMEDY = re.compile(r"; (check|get|remove|save|see) ")  # how those of the readers begin
+# How those of the readers begin, and those of a scan
+_REMEDY = re.compile(r"; ((check|get|remove|save|see) |rename them$|every folder must be readable$)")
 
 
 def annotate(project: Project, benchmark: str) -> Receipt:

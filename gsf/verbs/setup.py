@@ -77,7 +77,6 @@ def _init(args: argparse.Namespace) -> None:
 
 def _init_published(args: argparse.Namespace) -> None:
     from gsf.data.init.published import init_published
-    from gsf.data.remedies import remedied
     from gsf.errors import ParamsError
     from gsf.project import Project
 
@@ -91,8 +90,7 @@ def _init_published(args: argparse.Namespace) -> None:
             )
     names = ("annotations", "split", "target", "shards")
     options = {name: getattr(args, name) for name in names}
-    with remedied(args.annotations, args.published):
-        print(init_published(Project.here(), args.name, args.videos, format=args.published, **options))
+    print(init_published(Project.here(), args.name, args.videos, format=args.published, **options))
     _renew_plan(args.name)
 
 

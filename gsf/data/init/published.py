@@ -15,6 +15,7 @@ from gsf.data.init.published_summary import PublishedSummary, rows_of_class
 from gsf.data.listing import scan
 from gsf.data.published.annotate import Annotated, annotate, summary
 from gsf.data.published.formats import BENCHMARKS, choose, roles
+from gsf.data.remedies import remedied
 from gsf.errors import DataError, ParamsError
 from gsf.params.base import load, validate
 from gsf.params.benchmark import Benchmark, Format, Published, Target
@@ -58,12 +59,15 @@ def init_published(
     where = project.relative(benchmark_file)
     root, folder = _folder(videos, "the videos"), _folder(annotations, "the published files")
     existing = load(Benchmark, benchmark_file) if benchmark_file.exists() else None
-    if existing is not None:
-        pinned = _published_before(project, existing, root, folder, format=format, split=split, target=target)
-    else:
-        pinned = _pinned(project, folder, format=format, split=split, target=target)
+    with remedied(folder, format):
+        if existing is not None:
+            pinned = _published_before(project, existing, root, folder, format=format, split=split, target=target)
+        else:
+            pinned = _pinned(project, folder, format=format, split=split, target=target)
     benchmark = BENCHMARKS[format]
-    found = annotate(pinned, folder, listed=_listed(root, benchmark.source), where=f"{where}, videos in {root}")
+    listed = _listed(root, benchmark.source)  # its errors are of videos, which may lie below the published files
+    with remedied(folder, format):
+        found = annotate(pinned, folder, listed=listed, where=f"{where}, videos in {root}")
     facts = summary(found, format=format)
     text = published_benchmark_yaml(
         name,

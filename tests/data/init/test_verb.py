@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from gsf.provenance.hashing import sha256_file
 from tests.data.init.small import written
 from tests.data.project import make_project
 from tests.data.published.small import write
+from tests.data.test_listing import touch_name_that_is_no_text
 from tests.docs.pages import anchors
 
 
@@ -84,6 +88,28 @@ def test_the_annotate_stage_says_so_too(project: Project, tmp_path: Path, capsys
     assert "train.json: holds dict, must be a list of objects; get the file again from its makers" in error
 
 
+def test_an_error_about_videos_beside_the_published_files_is_not_taken_for_theirs(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = tmp_path / "lists/videos"
+    call = ["init", "mine", "../lists/videos", *PUBLISHED[3:]]
+    touch_name_that_is_no_text(videos)
+    assert main(call) == 1
+    assert capsys.readouterr().err.endswith("names of videos are not UTF-8, such as 'caf\\udce9.mp4'; rename them\n")
+    scandir = os.scandir
+
+    def forbidding(folder: str) -> Iterator[os.DirEntry[str]]:
+        if folder == str(videos):
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr("gsf.data.listing.os.scandir", forbidding)  # root may list every folder
+    assert main(call) == 1
+    assert capsys.readouterr().err.endswith(
+        f"{videos}: cannot be listed: Permission denied; every folder must be readable\n"
+    )
+
+
 @pytest.mark.parametrize("format", BENCHMARKS)
 def test_the_page_has_the_part_that_a_remedy_names(format: Format) -> None:
     assert anchor(format) in anchors("docs/benchmarks.md")
@@ -95,6 +121,8 @@ def test_the_page_has_the_part_that_a_remedy_names(format: Format) -> None:
         ("/x/lists/a.csv, line 2: id 'a; b' must be one name", "; get the file again from its makers: "),
         ("/x/lists: has a.csv and b.csv, must have one of them", "; remove the files that are not meant: "),
         ("/x/lists/a.csv, line 2: is wrong; save it as UTF-8", ""),
+        ("/x/lists/videos: 1 names of videos are not UTF-8, such as 'b'; rename them", ""),
+        ("/x/lists/videos: cannot be listed: Permission denied; every folder must be readable", ""),
         ("/x/lists2/a.csv: is wrong", ""),
         ("params/benchmarks/x.yaml: is wrong", ""),
     ],
