@@ -72,6 +72,8 @@ def read_source(videos: Path, *, labels: Path | None = None, kind: Kind = "video
     if not root.is_dir():
         raise DataError(f"{videos}: no such folder or CSV, must be videos in class folders or a CSV path,label[,split]")
     listed = scan(root, folders=kind == "jpeg_folders")
+    if labels is None and kind == "jpeg_folders":
+        listed = _without_empty_classes(root, listed)
     if not listed:
         raise _no_video(root, kind)
     columns: tuple[str, ...] = ()
@@ -155,18 +157,37 @@ def _as_the_stages_read(
 
 def _check_there(path: Path, root: Path, kind: Kind, missing: set[str], rows: Sequence[Labelled]) -> None:
     if missing:
+        names = sorted(missing)
         form = "each that of a folder of pictures" if kind == "jpeg_folders" else "with the suffix of a video"
-        raise DataError(
-            f"{path}: {len(missing)} of {len({row.path for row in rows})} videos are not in {root}:"
-            f"{_lines(sorted(missing))}\n"
-            f"paths must be relative to that folder, {form}; remove the rows of lost videos"
+        are_pictures = kind == "videos" and any(
+            (root / name).is_dir() and _holds_pictures(root / name) for name in names
         )
+        hint = "; where each folder of pictures is a video, say --source jpeg_folders" if are_pictures else ""
+        raise DataError(
+            f"{path}: {len(missing)} of {len({row.path for row in rows})} videos are not in {root}:{_lines(names)}\n"
+            f"paths must be relative to that folder, {form}; remove the rows of lost videos{hint}"
+        )
+
+
+def _depth(listed: Sequence[Listed]) -> int:
+    """Of the folders of classes: 1 where the top folders are named like splits."""
+    top = {item.path.split("/")[0].lower() for item in listed if "/" in item.path}
+    return int(top <= _SPLIT_WORDS.keys() and "train" in {_SPLIT_WORDS[word] for word in top})
+
+
+def _without_empty_classes(root: Path, listed: Sequence[Listed]) -> list[Listed]:
+    """Without folders of classes that hold nothing, which a scan for folders of pictures takes for a video each."""
+    depth = _depth(listed)
+    return [item for item in listed if item.path.count("/") > depth or not _is_empty(root / item.path)]
+
+
+def _is_empty(folder: Path) -> bool:
+    return all(item.name.startswith(".") for item in folder.iterdir())
 
 
 def _from_folders(root: Path, listed: Sequence[Listed], kind: Kind) -> list[Labelled]:
     """`CLASS/.../video.mp4`, or `train/CLASS/.../video.mp4` where the top folders are named like splits."""
-    top = {item.path.split("/")[0].lower() for item in listed if "/" in item.path}
-    depth = 1 if top <= _SPLIT_WORDS.keys() and "train" in {_SPLIT_WORDS[word] for word in top} else 0
+    depth = _depth(listed)
     loose = [item.path for item in listed if item.path.count("/") <= depth]
     if loose:
         video = "VIDEO/00001.jpg" if kind == "jpeg_folders" else "video.mp4"

@@ -109,3 +109,34 @@ def test_video_files_are_no_folders_of_pictures(project: Project, tmp_path: Path
     with pytest.raises(ParamsError, match="short_side is 64, must not be given for pictures"):
         init_benchmark(project, "mine", films(tmp_path / "pictures"), source="jpeg_folders", short_side=64)
     assert written(project) == {}
+
+
+def test_an_empty_class_folder_is_no_video(project: Project, tmp_path: Path) -> None:
+    root = films(tmp_path / "films")
+    (root / "jump").mkdir()
+    summary = init_benchmark(project, "mine", root, source="jpeg_folders")
+    assert summary.counts.keys() == {"wave", "clap"}
+    assert not any("no label" in note for note in summary.notes)
+    for place, video in enumerate(("train/wave/0", "train/clap/0", "test/wave/1")):
+        film(tmp_path / "parted" / video, shade=20 + 40 * place)
+    for name in ("val", "train/jump"):
+        (tmp_path / "parted" / name).mkdir()
+        (tmp_path / "parted" / name / ".hidden").touch()
+    init_benchmark(project, "parted", tmp_path / "parted", source="jpeg_folders")
+    (tmp_path / "empty/jump").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"holds no folder of pictures, must hold VIDEO/00001\.jpg"):
+        init_benchmark(project, "empty", tmp_path / "empty", source="jpeg_folders")
+
+
+def test_a_csv_of_folders_of_pictures_without_the_option_is_an_error_that_names_it(
+    project: Project, tmp_path: Path
+) -> None:
+    root = fill(films(tmp_path / "films"), "making of.mp4")
+    table = root / "notes.csv"
+    table.write_text("path,label\nwave/0,one\nwave/1,other\n")
+    with pytest.raises(DataError, match=r"(?s)2 of 2 videos are not in .* is a video, say --source jpeg_folders$"):
+        init_benchmark(project, "mine", table)
+    table.write_text("path,label\nwave,one\nclap/9,other\n")
+    with pytest.raises(DataError, match=r"(?s)2 of 2 videos are not in .*; remove the rows of lost videos$"):
+        init_benchmark(project, "mine", table)
+    assert written(project) == {}
