@@ -6,11 +6,12 @@ from collections import defaultdict
 
 from tqdm import tqdm
 
+from gsf.data.init.folder_hashes import FolderHashes
 from gsf.data.init.sources import Labelled, Source
 from gsf.errors import DataError
 from gsf.project import Project
+from gsf.provenance.hashing import HashCache
 from gsf.provenance.receipt import hash_cache
-from gsf.video.folders import folder_sha256
 
 
 def same_bytes(project: Project, source: Source) -> list[tuple[str, ...]]:
@@ -22,11 +23,13 @@ def same_bytes(project: Project, source: Source) -> list[tuple[str, ...]]:
     for name, size in source.bytes.items():
         by_size[size].append(name)
     suspects = [name for size, names in by_size.items() if size and len(names) > 1 for name in names]
-    hashes = hash_cache(project)
+    hashes: FolderHashes | HashCache = hash_cache(project)
+    if source.kind == "jpeg_folders":
+        hashes = FolderHashes(project.work("hashes", "folders"))
     groups: dict[str, list[str]] = defaultdict(list)
     for name in tqdm(suspects, "duplicates", unit="video", disable=not suspects):
         path = source.root / name
-        groups[folder_sha256(path) if source.kind == "jpeg_folders" else hashes.sha256(path)].append(name)
+        groups[hashes.sha256(path)].append(name)
     alone = {name: [name] for name in source.bytes.keys() - set(suspects)}
     found = sorted(tuple(sorted(group)) for group in [*groups.values(), *alone.values()])
     _check_labels(source, found)

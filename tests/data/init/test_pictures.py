@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from gsf.params.base import load
 from gsf.params.benchmark import Benchmark
 from gsf.project import Project
 from gsf.store.plan import read_additions
+from gsf.video.folders import folder_sha256
 from tests.data.init.small import fill, split_by_id, written
 from tests.data.project import make_project
 
@@ -86,6 +88,38 @@ def test_copies_of_a_folder_of_pictures_are_found(project: Project, tmp_path: Pa
     film(root / "clap/again", shade=20)
     with pytest.raises(DataError, match=r"two labels.*\n  clap/again \(clap\) and wave/0 \(wave\)"):
         init_benchmark(project, "mine", root)
+
+
+def test_pictures_are_hashed_once_while_their_folder_looks_as_it_did(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = films(tmp_path / "films")
+    film(root / "wave/again", shade=20)
+    hashed = []
+
+    def counting(path: Path) -> str:
+        hashed.append(path.relative_to(root).as_posix())
+        return folder_sha256(path)
+
+    monkeypatch.setattr("gsf.data.init.folder_hashes.folder_sha256", counting)
+    first = init_benchmark(project, "mine", root, source="jpeg_folders")
+    assert {"wave/0", "wave/again"} <= set(hashed)
+    hashed.clear()
+    assert init_benchmark(project, "mine", root).repeated == first.repeated == (("wave/0", "wave/again"),)
+    assert hashed == []
+
+    picture = root / "wave/again/00001.jpg"
+    data = bytearray(picture.read_bytes())
+    data[-3] ^= 1
+    picture.write_bytes(data)  # of the same size
+    os.utime(picture, ns=(time := picture.stat().st_mtime_ns + 1, time))  # the clock of the file system may be coarse
+    assert init_benchmark(project, "mine", root).repeated == ()
+    assert hashed == ["wave/again"]
+    for entry in (project.root / ".work/hashes/folders").iterdir():
+        entry.write_bytes(b"{")
+    hashed.clear()
+    init_benchmark(project, "mine", root)
+    assert {"wave/0", "wave/again"} <= set(hashed)
 
 
 def test_pictures_without_the_option_are_an_error_that_names_it(
