@@ -95,7 +95,7 @@ def test_pictures_are_hashed_once_while_their_folder_looks_as_it_did(
 ) -> None:
     root = films(tmp_path / "films")
     film(root / "wave/again", shade=20)
-    hashed = []
+    hashed: list[str] = []
 
     def counting(path: Path) -> str:
         hashed.append(path.relative_to(root).as_posix())

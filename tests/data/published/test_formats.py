@@ -158,3 +158,13 @@ def test_the_documentation_names_every_file_and_how_to_begin(format: Format) -> 
     page = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert f"--published {format}" in page
     assert not [item.names[0] for item in BENCHMARKS[format].files if f"`{item.names[0]}`" not in page]
+
+
+def test_the_page_on_extending_names_every_module_that_lists_the_formats() -> None:
+    root = Path(__file__).parents[3]
+    page = (root / "docs/extending.md").read_text(encoding="utf-8")
+    rows = page[page.index("## A benchmark") : page.index("## A backbone")]
+    modules = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.glob("gsf/**/*.py")}
+    listing = [name for name, text in modules.items() if all(f'"{format}"' in text for format in ALL)]
+    assert "gsf/data/published/formats.py" in listing
+    assert not [name for name in listing if f"| `{name}` |" not in rows]
