@@ -156,6 +156,7 @@ OUT_OF_RANGE = {
     "predict v.mp4 --model m --window 2 --stride nan": "--stride: is 'nan', must be seconds above 0",
     "explain v.mp4 --model m --start inf": "--start: is 'inf', must be seconds 0 or more, at most 1000000",
     "explain v.mp4 --model m --seconds 0": "--seconds: is '0', must be seconds above 0",
+    "stream v.mp4 --model m --patience 0": "--patience: is '0', must be seconds above 0",
     "stream v.mp4 --model m --patience 1e9": "--patience: is '1e9', must be seconds above 0, at most 1000000",
     **{
         f"{' '.join(TRAINED)} --save-minutes={given}": f"--save-minutes: is '{given}', must be minutes above 0"

@@ -1,12 +1,15 @@
 """What stands before MLflow's scoring server: it reads no more of a request than it may have, and only JSON.
 
-MLflow itself reads a body of any size, reads tables in other formats, and answers some malformed requests with an error
-of its own (5xx) or with all that was sent.
+MLflow itself reads bodies of any size and number, reads tables in other formats, and answers some malformed requests
+with an error of its own (5xx) or with all that was sent.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gsf.serve.received import COLUMNS, RequestError
 from gsf.serve.unread import CLOSE, drain
 
+_CODES = {400: "INVALID_PARAMETER_VALUE", 503: "TEMPORARILY_UNAVAILABLE"}
 TABLES = ("dataframe_records", "dataframe_split")
+BODY_SECONDS = 60.0  # for a body to arrive: who falls silent in the middle must not keep its place for good
 _DEEPEST = 10  # objects and lists in one another; a table needs four
 
 
@@ -24,28 +29,48 @@ class Guard:
     Args:
         app: what answers.
         body_bytes: that a request may have.
+        at_once: requests for answers about videos that are read or worked on at the same time.
     """
 
-    def __init__(self, app: ASGIApp, *, body_bytes: int) -> None:
-        self._app, self._most = app, body_bytes
+    def __init__(self, app: ASGIApp, *, body_bytes: int, at_once: int) -> None:
+        self._app, self._most, self._at_once = app, body_bytes, at_once
+        self._here = 0  # requests that have a place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/invocations":
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(scope, receive)
+            self._check_headers(scope)
+            with self._place():
+                await self._let_in(scope, receive, send)
+        except _RefusedError as refusal:
+            await _refuse(receive, send, refusal)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await self._read(receive)
             if body is None:  # whoever asked is gone
                 return
             _check(body)
-        except _RefusedError as refusal:
-            if refusal.unread:
-                await drain(receive)
-            await _answer(send, refusal)
+        except _RefusedError as refusal:  # which still holds what was read, so it keeps its place
+            await _refuse(receive, send, refusal)
             return
         await self._app(scope, _again(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Of a request, before anything of its body is in memory."""
+        if self._here >= self._at_once:
+            words = f"the server is at work on {self._here} other requests, the limit; send it again later"
+            raise _RefusedError(503, words, unread=True)
+        self._here += 1
+        try:
+            yield
+        finally:
+            self._here -= 1
+
+    def _check_headers(self, scope: Scope) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         if kind != b"application/json":
@@ -53,6 +78,17 @@ class Guard:
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._most:
             raise _too_large(self._most, unread=True)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body; None where whoever sends it goes away."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._whole(receive)
+        except TimeoutError:
+            words = f"the request was not here whole after {BODY_SECONDS:g} s, the limit; send it again"
+            raise _RefusedError(408, words, unread=True) from None
+
+    async def _whole(self, receive: Receive) -> bytes | None:
         body = bytearray()
         while True:
             message = await receive()
@@ -132,9 +168,11 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _answer(send: Send, refusal: _RefusedError) -> None:
-    """In the form of MLflow's own errors."""
-    code = "INVALID_PARAMETER_VALUE" if refusal.status == 400 else "BAD_REQUEST"
+async def _refuse(receive: Receive, send: Send, refusal: _RefusedError) -> None:
+    """Answer in the form of MLflow's own errors."""
+    if refusal.unread:
+        await drain(receive)
+    code = _CODES.get(refusal.status, "BAD_REQUEST")
     body = json.dumps({"error_code": code, "message": str(refusal)}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if refusal.unread:

@@ -35,7 +35,9 @@ from gsf.serve.saved import PROTOCOL, TOP, WEIGHTS
 from gsf.train.checkpoint import read_checkpoint
 from gsf.train.device import choose_device
 
-TURN_SECONDS = 20.0  # of waiting for others: with those of decoding, less than the 60 after which MLflow gives up
+# Of waiting for others: with those of decoding, less than the 60 after which MLflow gives up. They count from where a
+# request has a thread, which `gsf serve` sees to at once; with MLflow's own server it may wait for one, too.
+TURN_SECONDS = 20.0
 
 
 class ServedNetwork(PythonModel):  # type: ignore[misc]  # mlflow has no types

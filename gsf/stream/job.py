@@ -54,9 +54,8 @@ def prepare(
         benchmark: whose `extract` says how pictures are made; None: the network's own.
         device: where the network runs.
     """
-    for name, value in (("--rate", rate), ("--patience", patience)):
-        if value is not None and not 0 < value < math.inf:
-            raise ParamsError(f"gsf stream: {name} is {value:g}, must be above 0")
+    if rate is not None and not 0 < rate < math.inf:
+        raise ParamsError(f"gsf stream: --rate is {rate:g}, must be above 0")
     if realtime and source.live:
         raise ParamsError(f"gsf stream: --realtime must come with a file; {source.name} has a speed of its own")
     network, info = read_checkpoint(trained.path)

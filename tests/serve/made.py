@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 import time
 import urllib.error
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -49,9 +51,9 @@ def write_model(project: Project, folder: Path, *, protocol: str) -> Path:
 
 
 @contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
-    """Serve an application on a free port; its address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+def running(app: ASGIApp, **options: Any) -> Iterator[str]:
+    """Serve an application on a free port, with uvicorn's options; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, **{"host": "127.0.0.1", "port": 0, "log_level": "error"} | options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -73,6 +75,20 @@ def ask(host: str, body: Any, *, headers: dict[str, str] | None = None) -> tuple
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def opened(host: str, declared: str) -> socket.socket:
+    """A client that has sent the head of a request and has its body still to send."""
+    client = connected(host)
+    head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{declared}\r\n\r\n"
+    client.sendall(head.encode())
+    return client
+
+
+def connected(host: str) -> socket.socket:
+    """A client that has sent nothing so far."""
+    place = urlsplit(host)
+    return socket.create_connection((place.hostname, place.port), timeout=60)
 
 
 def rows(*videos: dict[str, Any], **more: Any) -> dict[str, Any]:

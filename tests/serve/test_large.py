@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gsf.serve.guard import Guard
-from tests.serve.made import ask, rows, running
+from tests.serve.made import ask, opened, rows, running
 
 LIMIT = 1000  # bytes of a request
 LARGE = 33 << 20  # far more than the buffers of two sockets hold
@@ -24,7 +24,7 @@ PIECE = b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK)  # of a chunked body
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[str]:
-    with running(Guard(_length, body_bytes=LIMIT)) as address:
+    with running(Guard(_length, body_bytes=LIMIT, at_once=4)) as address:
         yield address
 
 
@@ -56,6 +56,14 @@ def test_whoever_sends_far_too_much_reads_why_it_is_refused(host: str, chunked: 
     assert send(host, "video/mp4", chunked=chunked)[0] == 415
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_whoever_finds_the_server_at_work_reads_so_even_where_much_is_sent(chunked: bool) -> None:
+    with running(Guard(_length, body_bytes=2 * LARGE, at_once=0)) as address:
+        status, connection, words = send(address, "application/json", chunked=chunked)
+    assert (status, connection) == (503, "close")
+    assert words == "the server is at work on 0 other requests, the limit; send it again later"
+
+
 def test_what_is_within_the_limit_arrives_whole(host: str) -> None:
     request = rows({"video": "A" * 600})
     assert ask(host, request) == (200, str(len(json.dumps(request))))
@@ -67,7 +75,7 @@ def test_whoever_stops_in_the_middle_is_answered_in_time(
 ) -> None:
     monkeypatch.setattr("gsf.serve.unread.DRAIN_SECONDS", 0.5)
     began = time.monotonic()
-    with _opened(host, declared) as client:
+    with opened(host, declared) as client:
         client.sendall(PIECE)
         answer = client.recv(1 << 16)
         assert answer.startswith(b"HTTP/1.1 413 ")
@@ -79,7 +87,7 @@ def test_whoever_never_comes_to_an_end_is_cut_off_in_time_and_others_are_answere
 ) -> None:
     monkeypatch.setattr("gsf.serve.unread.DRAIN_SECONDS", 1.0)
     began = time.monotonic()
-    with _opened(host, "Transfer-Encoding: chunked") as client:
+    with opened(host, "Transfer-Encoding: chunked") as client:
         client.sendall(PIECE)
         assert ask(host, rows())[0] == 200
         with pytest.raises(ConnectionError):
@@ -91,11 +99,3 @@ def _send_on(client: socket.socket, *, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         client.sendall(PIECE)
-
-
-def _opened(host: str, declared: str) -> socket.socket:
-    place = urlsplit(host)
-    client = socket.create_connection((place.hostname, place.port), timeout=60)
-    head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{declared}\r\n\r\n"
-    client.sendall(head.encode())
-    return client

@@ -12,7 +12,6 @@ import torch
 
 from gsf.evaluate.predict import full_float32
 from gsf.machine import usable_cores
-from gsf.serve import server
 from tests.serve.made import in_base64
 
 
@@ -92,13 +91,3 @@ def test_products_are_float32_proper_for_as_long_as_the_process_lives(
         mlflow.pyfunc.load_model(str(model))
         assert not torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.allow_tf32
-
-
-def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    import uvicorn
-
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(server, "application", lambda model: model)
-    monkeypatch.setattr(uvicorn, "run", lambda app, **options: given.update(options))
-    server.serve("m", host="127.0.0.1", port=0)
-    assert given["limit_concurrency"] == server.CONNECTIONS
