@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,10 @@ def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list
             " each is an object with `video` or `path`"
         )
     left = limits.bytes
-    with _folder() as folder:
+    with ExitStack() as stack:
+        with _unavailable():
+            kept = tempfile.TemporaryDirectory(prefix="gsf-serve-", ignore_cleanup_errors=True)
+            folder = stack.enter_context(kept)
         files = []
         for number, row in enumerate(rows):
             key, given = _given(row, number)
@@ -58,17 +60,6 @@ def received(rows: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[list
                 path.write_bytes(data)
             files.append(File(f"video {number}", path))
         yield files
-
-
-@contextmanager
-def _folder() -> Iterator[str]:
-    """For the videos of a request, as long as the block takes."""
-    with _unavailable():
-        folder = tempfile.mkdtemp(prefix="gsf-serve-")
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from gsf.data.init.folder_hashes import FolderHashes
 from gsf.data.init.sources import Labelled, Source
 from gsf.errors import DataError
 from gsf.project import Project
-from gsf.provenance.hashing import HashCache
 from gsf.provenance.receipt import hash_cache
 
 
@@ -23,9 +22,8 @@ def same_bytes(project: Project, source: Source) -> list[tuple[str, ...]]:
     for name, size in source.bytes.items():
         by_size[size].append(name)
     suspects = [name for size, names in by_size.items() if size and len(names) > 1 for name in names]
-    hashes: FolderHashes | HashCache = hash_cache(project)
-    if source.kind == "jpeg_folders":
-        hashes = FolderHashes(project.work("hashes", "folders"))
+    pictures = source.kind == "jpeg_folders"
+    hashes = FolderHashes(project.work("hashes", "folders")) if pictures else hash_cache(project)
     groups: dict[str, list[str]] = defaultdict(list)
     for name in tqdm(suspects, "duplicates", unit="video", disable=not suspects):
         path = source.root / name
